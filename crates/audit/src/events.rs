@@ -1,0 +1,50 @@
+//! Names of events. They stand in chains that outlive this program: never rename one, only add.
+
+/// The station began work.
+pub const STATION_START: &str = "station-start";
+/// The station ended work in order.
+pub const STATION_STOP: &str = "station-stop";
+/// The policy now in force (hash, source).
+pub const POLICY_IN_FORCE: &str = "policy-in-force";
+/// The engines now in force (versions, signature dates).
+pub const ENGINES_IN_FORCE: &str = "engines-in-force";
+/// A session was opened.
+pub const SESSION_OPENED: &str = "session-opened";
+/// A medium was attached, read-only.
+pub const MEDIUM_ATTACHED: &str = "medium-attached";
+/// An item lies in the spool, with its digest.
+pub const ITEM_SPOOLED: &str = "item-spooled";
+/// Policy decided on an item.
+pub const ITEM_DECIDED: &str = "item-decided";
+/// An item was withheld.
+pub const ITEM_WITHHELD: &str = "item-withheld";
+/// An item's artefact was released.
+pub const ITEM_RELEASED: &str = "item-released";
+/// An item could not be read from the medium.
+pub const ITEM_UNREADABLE: &str = "item-unreadable";
+/// A session's artefacts are all on the release target.
+pub const SESSION_RELEASED: &str = "session-released";
+/// A session was closed: its sums add up.
+pub const SESSION_CLOSED: &str = "session-closed";
+/// A session was voided: nothing of it counts as released.
+pub const SESSION_VOIDED: &str = "session-voided";
+/// The station could not work.
+pub const STATION_FAULT: &str = "station-fault";
+/// A restart finished or voided what it found.
+pub const RECOVERY: &str = "recovery";
+/// Signature over everything before it. Written by the log itself.
+pub const CHECKPOINT: &str = "checkpoint";
+/// Records missing from the chain after a crash were restored from `HEAD`. Written by the log itself.
+pub const CHAIN_REPAIRED: &str = "chain-repaired";
+/// A session's payload key was destroyed. Written by the log itself.
+pub const PAYLOAD_ERASED: &str = "payload-erased";
+/// The clock shows an earlier time than the record before. Written by the log itself.
+pub const CLOCK_STEPPED_BACK: &str = "clock-stepped-back";
+
+/// Whether only the log itself may write `event`.
+pub(crate) fn is_reserved(event: &str) -> bool {
+    matches!(
+        event,
+        CHECKPOINT | CHAIN_REPAIRED | PAYLOAD_ERASED | CLOCK_STEPPED_BACK
+    )
+}

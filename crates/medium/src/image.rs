@@ -1,0 +1,66 @@
+//! A raw image: partitions, then the file systems in them.
+
+use crate::cache::Window;
+use crate::fat;
+use crate::partitions::{self, Partition};
+use crate::stream::{Inventory, ReadError, ReadLimits};
+use std::fs::File;
+use std::io::Write;
+use std::rc::Rc;
+use wire::{Answer, EntryKind, Foreign, FrameWriter, VolumeInfo};
+
+/// Walks an image and sends everything in it.
+///
+/// Paths begin with `partition N` when the image has more than one volume, so that equal paths stay two.
+///
+/// # Errors
+/// [`ReadError`]: nothing readable at all, a limit, or the supervisor gone.
+pub fn read_image<W: Write>(file: File, limits: ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
+    let length = file.metadata().map_err(|_| ReadError::Source { offset: 0 })?.len();
+    let file = Rc::new(file);
+    let partitions = partitions::list(&file, length).map_err(|_| ReadError::Source { offset: 0 })?;
+    let several = partitions.len() > 1;
+    let mut inventory = Inventory::new(out, limits);
+    let mut volumes = Vec::new();
+    for partition in &partitions {
+        let window = Window::new(Rc::clone(&file), partition.offset_bytes, partition.size_bytes);
+        let volume = fat::Volume::open(window);
+        let root = if several { vec![format!("partition {}", partition.number).into_bytes()] } else { Vec::new() };
+        announce(&mut inventory, partition, volume.as_ref())?;
+        match volume {
+            Some(volume) => {
+                if several {
+                    inventory.entry(&root, EntryKind::Directory, 0)?;
+                }
+                let files = fat::inventory(&volume, &root, &mut inventory)?;
+                volumes.push((volume, files));
+            }
+            // A volume nobody can read is a line of the report: what is in it stays in it.
+            None => {
+                let name = if several { root } else { vec![b"volume".to_vec()] };
+                inventory.entry(&name, EntryKind::Unreadable, 0)?;
+            }
+        }
+    }
+    if volumes.is_empty() {
+        return Err(ReadError::NoFileSystem);
+    }
+    inventory.end()?;
+    volumes.iter().try_for_each(|(volume, files)| fat::send_files(volume, files, &limits, out))
+}
+
+fn announce<W: Write>(
+    inventory: &mut Inventory<'_, W>,
+    partition: &Partition,
+    volume: Option<&fat::Volume>,
+) -> Result<(), ReadError> {
+    let file_system = volume.map_or_else(|| partition.kind.clone(), |v| v.kind().to_owned());
+    inventory.announce(&Answer::Volume(VolumeInfo {
+        scheme: Foreign::new(partition.scheme.to_owned()),
+        number: partition.number,
+        offset_bytes: partition.offset_bytes,
+        size_bytes: partition.size_bytes,
+        file_system: Foreign::new(file_system),
+        readable: volume.is_some(),
+    }))
+}

@@ -1,0 +1,132 @@
+//! What every reader sends: entries, then content.
+
+use std::io::{Read, Write};
+use wire::{Answer, EntryKind, Failure, Foreign, FrameWriter, WireError};
+
+/// Bytes read from a file at a time.
+const READ_BYTES: usize = 256 << 10;
+
+/// Limits of a walk (policy: `session.max_items`, `session.max_depth`, `item.max_bytes`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadLimits {
+    /// Most entries.
+    pub max_entries: u32,
+    /// Deepest nesting.
+    pub max_depth: u32,
+    /// Largest file that is read.
+    pub max_file_bytes: u64,
+}
+
+/// Why a whole source cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The supervisor is gone.
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    /// A limit; the number is the limit.
+    #[error("more than {number} ({failure:?})")]
+    Limit {
+        /// Which.
+        failure: Failure,
+        /// Its number.
+        number: u64,
+    },
+    /// The source itself cannot be read.
+    #[error("the source cannot be read at byte {offset}")]
+    Source {
+        /// Where.
+        offset: u64,
+    },
+    /// No file system any reader knows.
+    #[error("no known file system")]
+    NoFileSystem,
+}
+
+impl ReadError {
+    /// As it crosses to the supervisor.
+    pub const fn failure(&self) -> (Failure, u64) {
+        match self {
+            Self::Wire(_) => (Failure::Request, 0),
+            Self::Limit { failure, number } => (*failure, *number),
+            Self::Source { offset } => (Failure::Read, *offset),
+            Self::NoFileSystem => (Failure::NoFileSystem, 0),
+        }
+    }
+}
+
+/// The inventory as it is sent: counts entries against the limit.
+#[derive(Debug)]
+pub(crate) struct Inventory<'a, W: Write> {
+    out: &'a mut FrameWriter<W>,
+    limits: ReadLimits,
+    entries: u32,
+    bytes: u64,
+}
+
+impl<'a, W: Write> Inventory<'a, W> {
+    pub(crate) const fn new(out: &'a mut FrameWriter<W>, limits: ReadLimits) -> Self {
+        Self { out, limits, entries: 0, bytes: 0 }
+    }
+
+    pub(crate) fn announce(&mut self, answer: &Answer) -> Result<(), ReadError> {
+        Ok(self.out.control(answer)?)
+    }
+
+    /// Sends one entry and returns its index.
+    pub(crate) fn entry(&mut self, path: &[Vec<u8>], kind: EntryKind, size_bytes: u64) -> Result<u32, ReadError> {
+        let index = self.entries;
+        if index >= self.limits.max_entries {
+            return Err(ReadError::Limit { failure: Failure::LimitEntries, number: self.limits.max_entries.into() });
+        }
+        self.entries += 1;
+        self.bytes = self.bytes.saturating_add(size_bytes);
+        let path = path.iter().cloned().map(Foreign::new).collect();
+        self.out.control(&Answer::Entry { path, kind, size_bytes })?;
+        Ok(index)
+    }
+
+    /// Whether a directory at this path (its components) may be descended into.
+    pub(crate) fn may_descend(&self, path: &[Vec<u8>]) -> bool {
+        path.len() < self.limits.max_depth as usize
+    }
+
+    pub(crate) fn end(self) -> Result<(), ReadError> {
+        Ok(self.out.control(&Answer::InventoryEnd { entries: self.entries, bytes: self.bytes })?)
+    }
+}
+
+/// Sends the content of entry `index`: bytes until the end, the size limit, or a read error with its offset.
+pub(crate) fn send_content<W: Write>(
+    out: &mut FrameWriter<W>,
+    index: u32,
+    content: Option<&mut dyn Read>,
+    limits: &ReadLimits,
+) -> Result<(), ReadError> {
+    out.control(&Answer::Content { index })?;
+    let (mut failure, mut offset) = (None, 0u64);
+    match content {
+        None => failure = Some(Failure::Read),
+        Some(content) => {
+            let mut buffer = vec![0; READ_BYTES];
+            loop {
+                match content.read(&mut buffer) {
+                    Ok(0) => break,
+                    Ok(n) if offset + n as u64 > limits.max_file_bytes => {
+                        (failure, offset) = (Some(Failure::Limit), limits.max_file_bytes);
+                        break;
+                    }
+                    Ok(n) => {
+                        out.bytes(buffer.get(..n).unwrap_or_default())?;
+                        offset += n as u64;
+                    }
+                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                    Err(_) => {
+                        failure = Some(Failure::Read);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    Ok(out.control(&Answer::EntryEnd { failure, offset })?)
+}

@@ -1,0 +1,108 @@
+//! A directory tree: walked below one descriptor with `openat2`, which never leaves it (no links, no `..`, no other mount).
+
+use crate::stream::{Inventory, ReadError, ReadLimits, send_content};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, openat2, statx};
+use std::collections::VecDeque;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use wire::{EntryKind, FrameWriter};
+
+const BENEATH: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_MAGICLINKS)
+    .union(ResolveFlags::NO_XDEV);
+
+/// Walks the directory behind `root` and sends everything below it, names in byte order.
+///
+/// # Errors
+/// [`ReadError`]: the root itself unreadable, a limit, or the supervisor gone.
+pub fn read_tree<W: Write>(root: BorrowedFd<'_>, limits: ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
+    let mut inventory = Inventory::new(out, limits);
+    let mut files = Vec::new();
+    let mut waiting = VecDeque::from([Vec::new()]);
+    while let Some(directory) = waiting.pop_front() {
+        let Some(names) = open(root, &directory, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|fd| names_in(&fd)) else {
+            if directory.is_empty() {
+                return Err(ReadError::Source { offset: 0 });
+            }
+            inventory.entry(&child(&directory, b"(unreadable directory)"), EntryKind::Unreadable, 0)?;
+            continue;
+        };
+        for name in names {
+            let path = child(&directory, &name);
+            let (kind, size) = look_at(root, &path).map_or((EntryKind::Unreadable, 0), |stat| (kind_of(&stat), stat.stx_size));
+            match kind {
+                EntryKind::Directory if !inventory.may_descend(&path) => drop(inventory.entry(&path, EntryKind::Unreadable, 0)?),
+                EntryKind::Directory => {
+                    inventory.entry(&path, kind, 0)?;
+                    waiting.push_back(path);
+                }
+                EntryKind::File => {
+                    let index = inventory.entry(&path, kind, size)?;
+                    files.push((index, path));
+                }
+                EntryKind::Link | EntryKind::Special | EntryKind::Stream | EntryKind::Unreadable => {
+                    inventory.entry(&path, kind, 0)?;
+                }
+            }
+        }
+    }
+    inventory.end()?;
+    for (index, path) in files {
+        // Not blocking: a FIFO put there since the inventory must not stop the walk.
+        let content = open(root, &path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW);
+        match content.filter(is_regular).map(File::from) {
+            Some(mut file) => send_content(out, index, Some(&mut file as &mut dyn Read), &limits)?,
+            None => send_content(out, index, None, &limits)?,
+        }
+    }
+    Ok(())
+}
+
+fn child(path: &[Vec<u8>], name: &[u8]) -> Vec<Vec<u8>> {
+    path.iter().cloned().chain([name.to_vec()]).collect()
+}
+
+fn relative(path: &[Vec<u8>]) -> Vec<u8> {
+    if path.is_empty() { b".".to_vec() } else { path.join(&b'/') }
+}
+
+fn open(root: BorrowedFd<'_>, path: &[Vec<u8>], flags: OFlags) -> Option<OwnedFd> {
+    openat2(root, OsStr::from_bytes(&relative(path)), flags | OFlags::CLOEXEC, Mode::empty(), BENEATH).ok()
+}
+
+fn names_in(directory: &OwnedFd) -> Option<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    for entry in Dir::read_from(directory).ok()? {
+        let name = entry.ok()?.file_name().to_bytes().to_vec();
+        if name != b"." && name != b".." {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Some(names)
+}
+
+/// The parent is opened beneath the root and the last component is looked at without following it.
+fn look_at(root: BorrowedFd<'_>, path: &[Vec<u8>]) -> Option<Statx> {
+    let (name, parent) = path.split_last()?;
+    let parent = open(root, parent, OFlags::RDONLY | OFlags::DIRECTORY)?;
+    let wanted = StatxFlags::TYPE | StatxFlags::SIZE;
+    statx(&parent, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW, wanted).ok()
+}
+
+fn is_regular(file: &impl AsFd) -> bool {
+    statx(file, "", AtFlags::EMPTY_PATH, StatxFlags::TYPE).is_ok_and(|stat| kind_of(&stat) == EntryKind::File)
+}
+
+fn kind_of(stat: &Statx) -> EntryKind {
+    match FileType::from_raw_mode(stat.stx_mode.into()) {
+        FileType::RegularFile => EntryKind::File,
+        FileType::Directory => EntryKind::Directory,
+        FileType::Symlink => EntryKind::Link,
+        FileType::BlockDevice | FileType::CharacterDevice | FileType::Fifo | FileType::Socket | FileType::Unknown => EntryKind::Special,
+    }
+}

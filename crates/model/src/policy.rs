@@ -1,0 +1,283 @@
+//! The policy: every limit is a number in here, with a default (I10). Unknown keys are refused.
+
+use serde::{Deserialize, Serialize};
+
+/// The whole policy of a station. `Policy::default()` is the strictest one that is shipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub struct Policy {
+    /// Limits of a session.
+    pub session: SessionPolicy,
+    /// Limits of one item.
+    pub item: ItemPolicy,
+    /// Limits of archives.
+    pub archive: ArchivePolicy,
+    /// Engines.
+    pub scan: ScanPolicy,
+    /// Rendering and writing.
+    pub convert: ConvertPolicy,
+    /// What a worker may cost.
+    pub worker: WorkerPolicy,
+    /// Names in the release.
+    pub release: ReleasePolicy,
+}
+
+/// Limits of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SessionPolicy {
+    /// Most entries a medium may have, archive members included.
+    pub max_items: u32,
+    /// Most bytes read from a medium.
+    pub max_bytes: u64,
+    /// Deepest directory nesting that is read.
+    pub max_depth: u32,
+    /// Bytes that must stay free on the state's file system.
+    pub min_free_bytes: u64,
+    /// Items worked on at the same time; 0 means one per processor.
+    pub parallel_items: u32,
+}
+
+impl Default for SessionPolicy {
+    fn default() -> Self {
+        Self {
+            max_items: 200_000,
+            max_bytes: 64 << 30,
+            max_depth: 64,
+            min_free_bytes: 512 << 20,
+            parallel_items: 0,
+        }
+    }
+}
+
+/// Limits of one item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ItemPolicy {
+    /// Largest content that is looked at.
+    pub max_bytes: u64,
+}
+
+impl Default for ItemPolicy {
+    fn default() -> Self {
+        Self { max_bytes: 1 << 30 }
+    }
+}
+
+/// Limits of archives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ArchivePolicy {
+    /// Archives within archives.
+    pub max_depth: u32,
+    /// Members of one archive.
+    pub max_members: u32,
+    /// Bytes all members of one archive expand to.
+    pub max_expanded_bytes: u64,
+    /// Expanded bytes per packed byte, above a floor of 1 MiB.
+    pub max_ratio: u32,
+}
+
+impl Default for ArchivePolicy {
+    fn default() -> Self {
+        Self { max_depth: 5, max_members: 10_000, max_expanded_bytes: 2 << 30, max_ratio: 200 }
+    }
+}
+
+/// Engines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScanPolicy {
+    /// Signatures older than this stop the station.
+    pub max_signature_age_days: u32,
+    /// The scanner's own `StreamMaxLength`; larger content is never sent and never clear.
+    pub clamd_stream_max_bytes: u64,
+    /// Longest wait for one answer of the scanner: this many seconds plus one per MiB.
+    pub clamd_timeout_seconds: u32,
+    /// Longest YARA scan of one item.
+    pub yara_timeout_seconds: u32,
+    /// SHA-256 digests that are never released, hexadecimal.
+    pub blocked_sha256: Vec<String>,
+    /// Rules in use instead of the built-in ones: a directory with `*.yar`.
+    pub rules_dir: Option<String>,
+}
+
+impl Default for ScanPolicy {
+    fn default() -> Self {
+        Self {
+            max_signature_age_days: 7,
+            clamd_stream_max_bytes: 100 << 20,
+            clamd_timeout_seconds: 60,
+            yara_timeout_seconds: 30,
+            blocked_sha256: Vec::new(),
+            rules_dir: None,
+        }
+    }
+}
+
+/// Rendering and writing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConvertPolicy {
+    /// Resolution of page images, dots per inch.
+    pub dpi: u32,
+    /// JPEG quality of photos, 1–100.
+    pub jpeg_quality: u8,
+    /// Most pages of a document; a longer one is withheld.
+    pub max_pages: u32,
+    /// Most pixels of one page or image; a larger page is rendered at a lower resolution.
+    pub max_page_pixels: u64,
+    /// Most bytes of one artefact.
+    pub max_output_bytes: u64,
+    /// Most characters of text layer kept per page.
+    pub max_page_text: u32,
+}
+
+impl Default for ConvertPolicy {
+    fn default() -> Self {
+        Self {
+            dpi: 150,
+            jpeg_quality: 85,
+            max_pages: 2_000,
+            max_page_pixels: 40_000_000,
+            max_output_bytes: 1 << 30,
+            max_page_text: 200_000,
+        }
+    }
+}
+
+/// What a worker may cost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WorkerPolicy {
+    /// Processor seconds.
+    pub cpu_seconds: u32,
+    /// Wall-clock seconds without an answer before it is killed.
+    pub silent_seconds: u32,
+    /// Wall-clock seconds in all.
+    pub wall_seconds: u32,
+    /// Address space.
+    pub memory_bytes: u64,
+    /// Address space of the office suite, which maps much it never touches.
+    pub office_memory_bytes: u64,
+    /// Wall-clock seconds of one office document.
+    pub office_wall_seconds: u32,
+}
+
+impl Default for WorkerPolicy {
+    fn default() -> Self {
+        Self {
+            cpu_seconds: 300,
+            silent_seconds: 90,
+            wall_seconds: 900,
+            memory_bytes: 2 << 30,
+            office_memory_bytes: 4 << 30,
+            office_wall_seconds: 120,
+        }
+    }
+}
+
+/// Names in the release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ReleasePolicy {
+    /// Longest file name in UTF-16 units (NTFS, SMB: 255).
+    pub max_name_units: u32,
+    /// Longest relative path in UTF-16 units.
+    pub max_path_units: u32,
+}
+
+impl Default for ReleasePolicy {
+    fn default() -> Self {
+        Self { max_name_units: 200, max_path_units: 1_000 }
+    }
+}
+
+/// Why a policy was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PolicyError {
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("the policy cannot be read: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A number nothing can work with.
+    #[error("the policy sets {key} to {value}; it must be {bounds}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// What it says.
+        value: u64,
+        /// What it may say.
+        bounds: &'static str,
+    },
+    /// An entry of `blocked_sha256` that is no digest.
+    #[error("the policy's blocked_sha256 has an entry that is not 64 hexadecimal characters")]
+    Digest,
+}
+
+impl Policy {
+    /// Reads a policy; keys that are absent keep their default.
+    ///
+    /// # Errors
+    /// [`PolicyError`] naming the key.
+    pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
+        let policy: Self = toml::from_str(text)?;
+        policy.in_range()?;
+        Ok(policy)
+    }
+
+    /// The policy as TOML, every key written out: what `policy explain` shows and what is hashed.
+    ///
+    /// # Errors
+    /// Never for a policy that was read; the serialiser's error otherwise.
+    pub fn to_toml(&self) -> Result<String, toml::ser::Error> {
+        toml::to_string_pretty(self)
+    }
+
+    fn in_range(&self) -> Result<(), PolicyError> {
+        let bounds = |key, value: u64, range: std::ops::RangeInclusive<u64>, bounds| {
+            if range.contains(&value) { Ok(()) } else { Err(PolicyError::Range { key, value, bounds }) }
+        };
+        bounds("convert.dpi", self.convert.dpi.into(), 36..=600, "between 36 and 600")?;
+        bounds("convert.jpeg_quality", self.convert.jpeg_quality.into(), 1..=100, "between 1 and 100")?;
+        bounds("convert.max_pages", self.convert.max_pages.into(), 1..=1_000_000, "between 1 and 1000000")?;
+        bounds("convert.max_page_pixels", self.convert.max_page_pixels, 10_000..=400_000_000, "between 10000 and 400000000")?;
+        bounds("archive.max_depth", self.archive.max_depth.into(), 0..=50, "between 0 and 50")?;
+        bounds("session.max_items", self.session.max_items.into(), 1..=10_000_000, "between 1 and 10000000")?;
+        bounds("session.max_depth", self.session.max_depth.into(), 1..=1_000, "between 1 and 1000")?;
+        bounds("scan.clamd_stream_max_bytes", self.scan.clamd_stream_max_bytes, 1..=(4 << 30) - 1, "between 1 and 4294967295")?;
+        bounds("scan.clamd_timeout_seconds", self.scan.clamd_timeout_seconds.into(), 1..=3_600, "between 1 and 3600")?;
+        bounds("scan.yara_timeout_seconds", self.scan.yara_timeout_seconds.into(), 1..=3_600, "between 1 and 3600")?;
+        bounds("worker.cpu_seconds", self.worker.cpu_seconds.into(), 1..=86_400, "between 1 and 86400")?;
+        bounds("worker.wall_seconds", self.worker.wall_seconds.into(), 1..=86_400, "between 1 and 86400")?;
+        bounds("worker.silent_seconds", self.worker.silent_seconds.into(), 1..=86_400, "between 1 and 86400")?;
+        bounds("worker.office_wall_seconds", self.worker.office_wall_seconds.into(), 1..=86_400, "between 1 and 86400")?;
+        bounds("worker.memory_bytes", self.worker.memory_bytes, 256 << 20..=1 << 40, "between 268435456 and 1099511627776")?;
+        bounds("worker.office_memory_bytes", self.worker.office_memory_bytes, 1 << 30..=1 << 40, "between 1073741824 and 1099511627776")?;
+        bounds("release.max_name_units", self.release.max_name_units.into(), 32..=255, "between 32 and 255")?;
+        bounds("release.max_path_units", self.release.max_path_units.into(), 100..=32_000, "between 100 and 32000")?;
+        if self.scan.blocked_sha256.iter().any(|hex| crate::Digest::from_hex(hex).is_none()) {
+            return Err(PolicyError::Digest);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_keys_and_absurd_numbers_are_refused() {
+        assert!(matches!(Policy::from_toml("[convert]\nscan_off = true\n"), Err(PolicyError::Syntax(_))));
+        assert!(matches!(Policy::from_toml("[convert]\ndpi = 0\n"), Err(PolicyError::Range { key: "convert.dpi", .. })));
+        assert!(matches!(Policy::from_toml("[scan]\nblocked_sha256 = [\"zz\"]\n"), Err(PolicyError::Digest)));
+    }
+
+    #[test]
+    fn what_is_written_out_reads_back_equal() {
+        let policy = Policy::from_toml("[convert]\ndpi = 200\n").unwrap();
+        assert_eq!(Policy::from_toml(&policy.to_toml().unwrap()).unwrap(), policy);
+        assert_eq!(policy.convert.dpi, 200);
+        assert_eq!(policy.archive, ArchivePolicy::default());
+    }
+}

@@ -1,0 +1,82 @@
+//! What stops the station, as opposed to what holds an item.
+
+use std::path::PathBuf;
+
+/// The station cannot work: the session stops, and nothing unverified is released.
+#[derive(Debug, thiserror::Error)]
+pub enum StationFault {
+    /// The scanner.
+    #[error(transparent)]
+    Scan(#[from] scan::ScanFault),
+    /// Confinement, or the worker program.
+    #[error(transparent)]
+    Confinement(#[from] sandbox::SandboxError),
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] spool::SpoolError),
+    /// The quarantine.
+    #[error(transparent)]
+    Quarantine(#[from] spool::QuarantineError),
+    /// The reviewers' keys.
+    #[error(transparent)]
+    Reviewers(#[from] spool::ReviewerError),
+    /// The release target.
+    #[error(transparent)]
+    Release(#[from] release::ReleaseError),
+    /// The audit chain.
+    #[error(transparent)]
+    Audit(#[from] audit::AuditError),
+    /// The report could not be written as PDF.
+    #[error("the session report could not be written: {0}")]
+    Report(#[from] flatpdf::writer::WriteError),
+    /// The report did not pass the verifier.
+    #[error("the session report did not pass the verifier ({0}); this is a defect of the program")]
+    ReportRejected(String),
+    /// A rule file does not compile.
+    #[error("the YARA rules do not compile; run `schleuse rules test` to see where")]
+    Rules,
+    /// The office suite is absent.
+    #[error(
+        "LibreOffice is not installed at {path}. Install it (Debian: `apt-get install --no-install-recommends \
+         libreoffice-writer-nogui libreoffice-calc-nogui libreoffice-impress-nogui`)"
+    )]
+    OfficeAbsent {
+        /// Where it was looked for.
+        path: String,
+    },
+    /// The medium as a whole cannot be read.
+    #[error("the medium {source_path} cannot be read: {what}")]
+    Medium {
+        /// Which, escaped.
+        source_path: String,
+        /// What happened, with the number of the limit where one was hit.
+        what: String,
+    },
+    /// Too little room.
+    #[error("only {free_bytes} bytes are free for the spool; the policy wants {wanted_bytes} (session.min_free_bytes)")]
+    DiskFull {
+        /// Free.
+        free_bytes: u64,
+        /// Wanted.
+        wanted_bytes: u64,
+    },
+    /// A file of the state directory.
+    #[error("{path} in the state directory cannot be used: {source}")]
+    State {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The sums do not add up (I3).
+    #[error("the session does not reconcile: {found} found, {lines} accounted for; nothing was released")]
+    NotReconciled {
+        /// Met.
+        found: u64,
+        /// Lines in the report.
+        lines: u64,
+    },
+    /// A task of the station itself ended unexpectedly.
+    #[error("a part of the program ended unexpectedly ({0}); this is a defect, nothing was released")]
+    Internal(&'static str),
+}

@@ -1,0 +1,22 @@
+//! The line: the order in which an item passes the stages, and everything around it: sessions, budgets, recovery.
+//!
+//! Read [`line`] first: it is the line of DESIGN section 3, in one screen. Stage files carry the stage's name. Nothing in
+//! here parses a foreign format (I6); that is asked of confined workers through [`workers`].
+
+mod encode;
+pub mod fault;
+pub mod journal;
+pub mod line;
+mod names;
+pub mod progress;
+mod record;
+mod reading;
+pub mod session;
+mod stage;
+pub mod station;
+pub mod workers;
+
+pub use fault::StationFault;
+pub use progress::{Progress, Quiet};
+pub use session::{Finished, Order, process};
+pub use station::{Settings, Station};

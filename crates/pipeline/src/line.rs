@@ -1,0 +1,62 @@
+//! The line, in one screen.
+//!
+//! ```text
+//! spooled ─► identify ─► scan ─► decide ─► strip ─► convert (render | rebuild | unpack, then verify) ─► sanitised
+//!                └───────────┴──────┴────────┴─────────┴─► held
+//! ```
+
+use crate::fault::StationFault;
+use crate::stage::{Convert, Decide, Identify, Scan, Strip};
+use model::item::{Held, Sanitised, Spooled, State, Step};
+use model::Item;
+
+/// One stage: takes an item in one state and gives it back in the next, or holds it.
+///
+/// Trouble with an item is never an `Err`: an `Err` would lose it.
+pub trait Stage {
+    /// State it takes.
+    type In: State;
+    /// State it gives.
+    type Out: State;
+    /// Carries the stage out.
+    fn run(&self, item: Item<Self::In>) -> impl Future<Output = Result<Step<Self::Out>, StationFault>> + Send;
+}
+
+/// The stages in force for a session.
+pub(crate) struct Line {
+    pub(crate) identify: Identify,
+    pub(crate) scan: Scan,
+    pub(crate) decide: Decide,
+    pub(crate) strip: Strip,
+    pub(crate) convert: Convert,
+}
+
+/// How an item left the line.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// With artefacts the verifier accepted.
+    Sanitised(Item<Sanitised>),
+    /// Off the line.
+    Held(Held),
+}
+
+macro_rules! advance {
+    ($step:expr) => {
+        match $step.await? {
+            Step::Advance(item) => item,
+            Step::Withhold(held) => return Ok(Ended::Held(held)),
+        }
+    };
+}
+
+impl Line {
+    /// Takes one item from the spool to its end.
+    pub(crate) async fn run(&self, item: Item<Spooled>) -> Result<Ended, StationFault> {
+        let item = advance!(self.identify.run(item));
+        let item = advance!(self.scan.run(item));
+        let item = advance!(self.decide.run(item));
+        let item = advance!(self.strip.run(item));
+        let item = advance!(self.convert.run(item));
+        Ok(Ended::Sanitised(item))
+    }
+}

@@ -1,0 +1,145 @@
+//! The end of a session: outputs get their names, everything is recorded, the release appears.
+
+use super::{Accounted, Session, rfc3339, totals};
+use crate::fault::StationFault;
+use crate::workers;
+use audit::events;
+use model::format::{Action, Family};
+use model::item::Sanitised;
+use model::report::{ItemLine, Outcome, Output, SCHEMA, SessionReport};
+use model::{Item, Reason};
+use release::{FILES, Language, OutputNames, REPORT_DE, REPORT_EN, REPORT_JSON, Release, ReleaseTicket, report_pdf};
+use serde_json::json;
+use std::path::PathBuf;
+use wire::VerifyKind;
+
+/// A session that reconciled.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The report, as it lies in the release.
+    pub report: SessionReport,
+    /// The release folder.
+    pub folder: PathBuf,
+}
+
+impl Session<'_> {
+    pub(super) async fn close(mut self) -> Result<Finished, StationFault> {
+        let lines = std::mem::take(&mut self.lines);
+        let mut release = Release::begin(&self.order.release_to, &self.id)?;
+        let mut names = OutputNames::default();
+        let mut items = Vec::with_capacity(lines.len());
+        for line in lines.into_values() {
+            let line = match line {
+                Accounted::Complete(line) => line,
+                Accounted::Sanitised(item) => self.put(&item, &mut names, &mut release)?,
+            };
+            self.note_item(&line);
+            items.push(line);
+        }
+        let head = self.station.recorder.flush().await?;
+        let report = SessionReport {
+            schema: SCHEMA.into(),
+            session: self.id.clone(),
+            station: self.station.name.clone(),
+            started: self.started.clone(),
+            finished: rfc3339(self.station),
+            medium: self.medium.clone(),
+            policy_sha256: self.station.settings.policy_sha256,
+            engines: self.engines.clone(),
+            totals: totals(self.found, &items),
+            items,
+            audit_head: Some(head.to_string()),
+        };
+        if !report.totals.reconcile() {
+            return Err(StationFault::NotReconciled { found: self.found, lines: report.items.len() as u64 });
+        }
+        self.add_reports(&report, &mut release).await?;
+        let folder = release.commit(&self.station.key)?;
+        self.note(events::SESSION_RELEASED, json!({ "folder": model::escape_text(&folder.to_string_lossy()) }));
+        self.note(events::SESSION_CLOSED, json!(report.totals));
+        Ok(Finished { report, folder })
+    }
+
+    /// Puts an item's artefacts into the release and gives its line.
+    fn put(&self, item: &Item<Sanitised>, names: &mut OutputNames, release: &mut Release) -> Result<ItemLine, StationFault> {
+        let provenance = item.provenance();
+        let mapped: Vec<String> = std::iter::once(FILES.to_owned()).chain(provenance.release_path.iter().cloned()).collect();
+        let ticket = ReleaseTicket::issue(item);
+        let mut outputs = Vec::new();
+        let reason = match item.action() {
+            Action::Unpack => {
+                release.add_folder(&mapped)?;
+                outputs.push(Output { path: mapped.join("/") + "/", sha256: None, pages: None });
+                Reason::Unpacked
+            }
+            Action::Convert => Reason::Converted,
+            Action::Rebuild | Action::Strip | Action::Withhold => Reason::Rebuilt,
+        };
+        for artefact in ticket.artefacts() {
+            let path = names.path(&mapped, self.extension_for(item, artefact.extension()));
+            let file = self.shared.spool.file(artefact.digest(), artefact.size_bytes());
+            release.add(&ticket, artefact, &file, &path)?;
+            outputs.push(Output { path: path.join("/"), sha256: Some(artefact.digest()), pages: artefact.pages() });
+        }
+        let line = ItemLine {
+            path: provenance.shown_path.clone(),
+            claimed: provenance.claimed_extension.clone(),
+            format: Some(item.format()),
+            size_bytes: item.size_bytes(),
+            sha256: Some(item.digest()),
+            disposition: Outcome::Released,
+            reason,
+            reason_text: reason.text(),
+            findings: item.findings().to_vec(),
+            removed: item.removed().to_vec(),
+            outputs,
+            hold: None,
+        };
+        self.progress.ended(&line.path, line.disposition, line.reason);
+        Ok(line)
+    }
+
+    /// Text keeps the name it came with (`notes.md`) when that is a claim its format may make; everything else ends in the
+    /// extension of what it has become.
+    fn extension_for<'e>(&self, item: &Item<Sanitised>, extension: &'e str) -> &'e str {
+        let formats = &self.station.settings.formats;
+        let claimed = &item.provenance().claimed_extension;
+        let text = formats.rule(item.format()).is_some_and(|rule| rule.family == Family::Text);
+        if text && !claimed.is_empty() && formats.may_claim(item.format(), claimed) { "" } else { extension }
+    }
+
+    fn note_item(&self, line: &ItemLine) {
+        let event = match line.disposition {
+            Outcome::Released => events::ITEM_RELEASED,
+            Outcome::Withheld => events::ITEM_WITHHELD,
+            // Unreadable items were recorded when they were met; structural ones have nothing to record but their line.
+            Outcome::Unreadable | Outcome::Structural => return,
+        };
+        let codes: Vec<&str> = line.findings.iter().map(|f| f.code.as_str()).collect();
+        self.note(
+            event,
+            json!({
+                "path": line.path, "sha256": line.sha256, "size_bytes": line.size_bytes, "format": line.format,
+                "reason": line.reason, "findings": codes, "hold": line.hold,
+                "outputs": line.outputs,
+            }),
+        );
+    }
+
+    async fn add_reports(&self, report: &SessionReport, release: &mut Release) -> Result<(), StationFault> {
+        let json = serde_json::to_vec_pretty(report).map_err(|_| StationFault::Internal("report"))?;
+        release.add_record(REPORT_JSON, &json)?;
+        for (name, language) in [(REPORT_DE, Language::De), (REPORT_EN, Language::En)] {
+            let pdf = report_pdf(report, language)?;
+            let file = self.shared.spool.put(&pdf)?;
+            let verdict = self.shared.blocking(move |shared| workers::verify(&shared.worker, &shared.settings.policy, &file, VerifyKind::ReportPdf)).await;
+            match verdict {
+                Ok(Ok(_pages)) => drop(release.add_record(name, &pdf)?),
+                Ok(Err(code)) => return Err(StationFault::ReportRejected(code.escaped())),
+                Err(workers::Trouble::Station(fault)) => return Err(fault),
+                Err(trouble) => return Err(StationFault::ReportRejected(format!("{trouble:?}"))),
+            }
+        }
+        Ok(())
+    }
+}

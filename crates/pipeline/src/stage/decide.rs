@@ -1,0 +1,39 @@
+//! Decide: verdict and format table → what becomes of the item. Pure: no I/O, no worker.
+
+use super::{Shared, reason_of};
+use crate::fault::StationFault;
+use crate::line::Stage;
+use model::format::Action;
+use model::item::{Cleared, Item, Scanned, Step};
+use model::{Format, Reason};
+
+/// The stage.
+pub(crate) struct Decide(pub(crate) Shared);
+
+impl Stage for Decide {
+    type In = Scanned;
+    type Out = Cleared;
+
+    async fn run(&self, item: Item<Scanned>) -> Result<Step<Cleared>, StationFault> {
+        let format = item.format();
+        let action = self.0.settings.formats.action(format);
+        let item = match item.cleared(action) {
+            Ok(item) => item,
+            Err(item) => {
+                let reason = reason_of(item.findings());
+                return Ok(Step::Withhold(item.hold(reason, Some(format))));
+            }
+        };
+        let reason = match action {
+            Action::Convert | Action::Rebuild | Action::Unpack => return Ok(Step::Advance(item)),
+            Action::Strip => Reason::Stripped,
+            Action::Withhold => match format {
+                Format::Empty => Reason::Empty,
+                Format::Unknown => Reason::FormatUnknown,
+                Format::OfficeEncrypted | Format::EncryptedContainer => Reason::Encrypted,
+                _ => Reason::FormatWithheld,
+            },
+        };
+        Ok(Step::Withhold(item.hold(reason, Some(format))))
+    }
+}

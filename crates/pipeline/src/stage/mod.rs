@@ -1,0 +1,115 @@
+//! The stages of the line, one file each.
+
+mod convert;
+mod decide;
+mod identify;
+mod scan;
+mod strip;
+mod verify;
+
+pub(crate) use convert::{Convert, Unpacked};
+pub(crate) use decide::Decide;
+pub(crate) use identify::Identify;
+pub(crate) use scan::Scan;
+pub(crate) use strip::Strip;
+pub(crate) use verify::Verify;
+
+use crate::fault::StationFault;
+use crate::station::Settings;
+use crate::workers::{InspectorPool, Trouble};
+use model::item::{Item, State};
+use model::{Effect, EngineStamp, Finding, FindingCode, Format, Reason, Removed, Step};
+use spool::{Spool, SpoolFile};
+use std::path::PathBuf;
+use std::sync::Arc;
+use wire::{Foreign, RawFinding, RawRemoved, YaraHit};
+
+/// What the stages of one session share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) worker: PathBuf,
+    pub(crate) inspectors: Arc<InspectorPool>,
+    pub(crate) spool: Arc<Spool>,
+    pub(crate) yara: EngineStamp,
+}
+
+impl Shared {
+    /// The spooled content of an item.
+    pub(crate) fn content<S: State>(&self, item: &Item<S>) -> SpoolFile {
+        self.spool.file(item.digest(), item.size_bytes())
+    }
+
+    /// Runs a blocking talk with a worker off the async threads.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        talk: impl FnOnce(&Self) -> Result<T, Trouble> + Send + 'static,
+    ) -> Result<T, Trouble> {
+        let shared = self.clone();
+        let joined = tokio::task::spawn_blocking(move || talk(&shared)).await;
+        joined.unwrap_or(Err(Trouble::Station(StationFault::Internal("worker task"))))
+    }
+
+    pub(crate) fn yara_findings(&self, hits: Vec<YaraHit>, complete: bool) -> Vec<Finding> {
+        // BOUND: a file that matches more rules than this says no more than one that matches this many.
+        let mut findings: Vec<Finding> = hits.into_iter().take(200).map(|hit| self.yara_finding(hit)).collect();
+        if !complete {
+            let detail = format!("yara_timeout_seconds = {}", self.inspectors.yara_timeout_seconds());
+            findings.push(Finding::new(FindingCode::YaraError, Effect::Undetermined, self.yara.clone(), detail));
+        }
+        findings
+    }
+
+    fn yara_finding(&self, hit: YaraHit) -> Finding {
+        let mut detail = shown(hit.rule);
+        if let Some(part) = hit.part {
+            detail = format!("{detail} ({})", shown(part));
+        }
+        Finding::new(FindingCode::YaraMatch, hit.effect, self.yara.clone(), detail)
+    }
+}
+
+/// Holds an item for the trouble a worker had with it.
+pub(crate) fn hold_for_trouble<S: State, T: State>(mut item: Item<S>, trouble: Trouble, format: Option<Format>) -> Result<Step<T>, StationFault> {
+    let (reason, finding) = trouble.into_finding()?;
+    item.add_findings([finding]);
+    Ok(Step::Withhold(item.hold(reason, format)))
+}
+
+/// Foreign text as it may be shown: escaped, and cut.
+pub(crate) fn shown(text: Foreign<String>) -> String {
+    text.into_untrusted().escaped().chars().take(200).collect()
+}
+
+/// A worker's finding as ours. Its effect is never better than what the code itself means.
+pub(crate) fn own_finding(raw: RawFinding) -> Finding {
+    let least = match raw.code {
+        FindingCode::Encrypted | FindingCode::LimitHit | FindingCode::YaraError => Effect::Undetermined,
+        FindingCode::Polyglot => Effect::Suspicious,
+        _ => Effect::Note,
+    };
+    Finding::own(raw.code, raw.effect.max(least), shown(raw.detail))
+}
+
+/// A worker's list of removed content as ours.
+pub(crate) fn own_removed(raw: Vec<RawRemoved>) -> Vec<Removed> {
+    // BOUND: a report line stays readable; the counts beyond are in none of them.
+    raw.into_iter().take(200).map(|r| Removed { kind: r.kind, name: r.name.map(shown), count: r.count }).collect()
+}
+
+/// The reason a worst finding stands for, when a verdict is not clear.
+pub(crate) fn reason_of(findings: &[Finding]) -> Reason {
+    let has = |code: FindingCode, at_least: Effect| findings.iter().any(|f| f.code == code && f.effect >= at_least);
+    if has(FindingCode::HashListed, Effect::Malicious) {
+        return Reason::Blocklisted;
+    }
+    match findings.iter().map(|f| f.effect).max() {
+        Some(Effect::Malicious) => Reason::Malicious,
+        Some(Effect::Undetermined) if has(FindingCode::Encrypted, Effect::Undetermined) || has(FindingCode::ClamavEncrypted, Effect::Undetermined) => Reason::Encrypted,
+        Some(Effect::Undetermined) if has(FindingCode::LimitHit, Effect::Undetermined) => Reason::Limit,
+        Some(Effect::Undetermined) if has(FindingCode::Malformed, Effect::Undetermined) => Reason::Malformed,
+        Some(Effect::Suspicious) if has(FindingCode::Polyglot, Effect::Suspicious) => Reason::Polyglot,
+        Some(Effect::Suspicious) => Reason::Suspicious,
+        _ => Reason::ScanIncomplete,
+    }
+}

@@ -1,0 +1,169 @@
+//! The station: keys, stores, policy and engines, opened once per run; and what a start after a crash puts right.
+
+use crate::fault::StationFault;
+use crate::journal::Journal;
+use crate::record::Recorder;
+use audit::{AuditLog, Clock, Entropy, PublicKey, StationKey, events};
+use model::{Digest, FormatTable, Policy};
+use scan::{ClamAv, ClamdAddress, Engine, HashList};
+use serde_json::json;
+use spool::{Quarantine, Reviewers, Spool};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wire::RuleSource;
+
+/// Where Debian puts the office suite.
+pub const OFFICE_PROGRAM: &str = "/usr/lib/libreoffice/program/soffice.bin";
+
+/// Policy, format table and rules in force.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The policy.
+    pub policy: Policy,
+    /// What becomes of what.
+    pub formats: FormatTable,
+    /// YARA rules.
+    pub rules: Arc<Vec<RuleSource>>,
+    /// SHA-256 over all three.
+    pub policy_sha256: Digest,
+}
+
+/// Directories below the state directory.
+#[derive(Debug, Clone)]
+pub struct StatePaths {
+    /// The state directory.
+    pub root: PathBuf,
+}
+
+impl StatePaths {
+    /// Layout below `root`.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.into() }
+    }
+    /// Content being worked on.
+    pub fn spool(&self) -> PathBuf {
+        self.root.join("spool")
+    }
+    /// Holds.
+    pub fn quarantine(&self) -> PathBuf {
+        self.root.join("quarantine")
+    }
+    /// Journals of running sessions.
+    pub fn sessions(&self) -> PathBuf {
+        self.root.join("sessions")
+    }
+    /// Reviewers' public keys.
+    pub fn reviewers(&self) -> PathBuf {
+        self.root.join("keys/reviewers")
+    }
+    /// Where a first reviewer identity is put, to be taken away by the reviewer.
+    pub fn first_identity(&self) -> PathBuf {
+        self.root.join("reviewer-identity-MOVE-AWAY.txt")
+    }
+}
+
+/// An opened station.
+pub struct Station {
+    pub(crate) paths: StatePaths,
+    pub(crate) name: String,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) worker: PathBuf,
+    pub(crate) key: Arc<StationKey>,
+    pub(crate) quarantine: Arc<Quarantine>,
+    pub(crate) recorder: Recorder,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+    pub(crate) clamd: ClamdAddress,
+}
+
+impl std::fmt::Debug for Station {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Station").field("name", &self.name).field("state", &self.paths.root).finish_non_exhaustive()
+    }
+}
+
+impl Station {
+    /// Opens the state directory (made if absent), takes the lock, and voids sessions that a crash left open.
+    ///
+    /// # Errors
+    /// [`StationFault`]; among others when another supervisor uses this state.
+    pub async fn open(
+        state: &Path,
+        worker: PathBuf,
+        settings: Settings,
+        clamd: ClamdAddress,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StationFault> {
+        let paths = StatePaths::new(state);
+        make_private(state)?;
+        let key = Arc::new(StationKey::load_or_create(state, entropy.as_ref())?);
+        let name = station_name(&key.public_key());
+        let log = AuditLog::open(state, &name, Arc::clone(&key), Arc::clone(&clock), Arc::clone(&entropy))?;
+        let recorder = Recorder::start(log);
+        let reviewers = match Reviewers::load(&paths.reviewers()) {
+            Err(spool::ReviewerError::Absent { .. }) => Reviewers::create_first(&paths.reviewers(), &paths.first_identity())?,
+            other => other?,
+        };
+        let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers)?);
+        let settings = Arc::new(settings);
+        let station = Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd };
+        station.recover().await?;
+        Ok(station)
+    }
+
+    /// Identifier of the station: the beginning of its public key.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The key releases and chain are signed with.
+    pub fn public_key(&self) -> PublicKey {
+        self.key.public_key()
+    }
+
+    /// Where the reviewer's secret key lies until it is taken away; only after the first start, and only if no public key
+    /// was there.
+    pub fn first_identity(&self) -> PathBuf {
+        self.paths.first_identity()
+    }
+
+    async fn recover(&self) -> Result<(), StationFault> {
+        for journal in Journal::left(&self.paths.sessions())? {
+            let released = journal.release_to.join(&journal.session).is_dir();
+            let partial = release::remove_leftovers(&journal.release_to, &journal.session);
+            let partial = partial.map_err(|source| StationFault::State { path: journal.release_to.clone(), source })?;
+            let payload = json!({ "released_before": released, "partial_release_removed": partial });
+            self.recorder.note(Some(&journal.session), events::RECOVERY, payload);
+            let event = if released { events::SESSION_RELEASED } else { events::SESSION_VOIDED };
+            self.recorder.note(Some(&journal.session), event, json!({ "cause": "the program ended before the session did" }));
+            self.recorder.close_session(&journal.session).await?;
+            Journal::close(&self.paths.sessions(), &journal.session)?;
+        }
+        let spool = self.paths.spool();
+        Spool::clear_leftovers(&spool).map_err(|source| StationFault::State { path: spool, source })?;
+        Ok(())
+    }
+
+    /// Connects the engines of the supervisor's side and checks that every program the policy needs is there.
+    pub(crate) async fn engines(&self) -> Result<Vec<Box<dyn Engine>>, StationFault> {
+        if !Path::new(OFFICE_PROGRAM).is_file() {
+            return Err(StationFault::OfficeAbsent { path: OFFICE_PROGRAM.into() });
+        }
+        let policy = &self.settings.policy.scan;
+        let clamav = ClamAv::connect(&self.clamd, policy, self.clock.now_unix_ms() / 1_000).await?;
+        let blocked = policy.blocked_sha256.iter().filter_map(|hex| Digest::from_hex(hex));
+        Ok(vec![Box::new(HashList::new(blocked)), Box::new(clamav)])
+    }
+}
+
+fn make_private(dir: &Path) -> Result<(), StationFault> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
+    made.map_err(|source| StationFault::State { path: dir.into(), source })
+}
+
+/// Identifier of a station from its key.
+pub fn station_name(key: &PublicKey) -> String {
+    format!("station-{}", key.to_string().chars().take(12).collect::<String>())
+}

@@ -1,0 +1,205 @@
+//! One worker and the deadlines of talking to it.
+
+use crate::fault::StationFault;
+use model::{Effect, Finding, FindingCode, Reason};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use sandbox::{Exit, Limits, Role, SandboxError, Worker};
+use std::io::{self, PipeReader, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use wire::{Answer, Failure, Frame, FrameReader, Request, WireError};
+
+/// What went wrong with a worker on one item.
+#[derive(Debug)]
+pub enum Trouble {
+    /// It reported that it cannot do the job.
+    Failed(Failure, u64),
+    /// It ended before its last answer.
+    Died(Exit),
+    /// It was silent, or took too long in all; seconds.
+    TimedOut(u64),
+    /// What it said is no answer.
+    Protocol(&'static str),
+    /// It could not be started: the station's trouble, not the item's.
+    Station(StationFault),
+}
+
+impl Trouble {
+    /// The reason and finding an item is held with.
+    ///
+    /// # Errors
+    /// The fault, when it is the station that is in trouble.
+    pub fn into_finding(self) -> Result<(Reason, Finding), StationFault> {
+        let finding = |code, detail: String| Finding::own(code, Effect::Undetermined, detail);
+        Ok(match self {
+            Self::Station(fault) => return Err(fault),
+            Self::Died(exit) => (Reason::WorkerDied, finding(FindingCode::WorkerDied, exit_text(exit))),
+            Self::TimedOut(seconds) => (Reason::Timeout, finding(FindingCode::WorkerTimeout, format!("{seconds} s"))),
+            Self::Protocol(what) => (Reason::WorkerProtocol, finding(FindingCode::WorkerProtocol, what.into())),
+            Self::Failed(failure, number) => failed(failure, number),
+        })
+    }
+}
+
+fn exit_text(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit code {code}"),
+        Exit::Signal(signal) => format!("signal {signal}"),
+    }
+}
+
+fn failed(failure: Failure, number: u64) -> (Reason, Finding) {
+    let limit = |name: &str| (Reason::Limit, Finding::own(FindingCode::LimitHit, Effect::Undetermined, format!("{name} = {number}")));
+    let other = |reason, code, detail: &str| (reason, Finding::own(code, Effect::Undetermined, detail));
+    match failure {
+        Failure::Encrypted => other(Reason::Encrypted, FindingCode::Encrypted, "content"),
+        Failure::Malformed => other(Reason::Malformed, FindingCode::Malformed, "structure"),
+        Failure::Unsupported => other(Reason::ConversionFailed, FindingCode::ConversionFailed, "a feature no decoder here supports"),
+        Failure::LimitMembers => limit("archive.max_members"),
+        Failure::LimitExpanded => limit("archive.max_expanded_bytes"),
+        Failure::LimitRatio => limit("archive.max_ratio"),
+        Failure::LimitPages => limit("convert.max_pages"),
+        Failure::LimitOutput => limit("convert.max_output_bytes"),
+        Failure::LimitEntries => limit("session.max_items"),
+        Failure::LimitDepth => limit("session.max_depth"),
+        Failure::Limit => limit("item or image size"),
+        Failure::Timeout => other(Reason::Timeout, FindingCode::WorkerTimeout, "inside the worker"),
+        Failure::Read => other(Reason::Malformed, FindingCode::Malformed, "read error"),
+        Failure::NoOutput => other(Reason::ConversionFailed, FindingCode::ConversionFailed, "the converter wrote nothing"),
+        Failure::Rules | Failure::Request | Failure::NoFileSystem => {
+            other(Reason::WorkerProtocol, FindingCode::WorkerProtocol, "the worker refused the request")
+        }
+    }
+}
+
+/// The budget of a worker by policy.
+pub(crate) fn budget(policy: &model::policy::WorkerPolicy, role: Role) -> Limits {
+    let office = role == Role::RenderOffice;
+    Limits {
+        cpu_seconds: policy.cpu_seconds,
+        memory_bytes: if office { policy.office_memory_bytes } else { policy.memory_bytes },
+        // Only the office suite writes files, into its own memory-backed directory.
+        file_bytes: if office { policy.office_memory_bytes } else { 0 },
+        processes: if office { 64 } else { 1 },
+    }
+}
+
+/// What a worker said next.
+#[derive(Debug)]
+pub(crate) enum Heard {
+    Answer(Answer),
+    Bytes(Vec<u8>),
+}
+
+/// A confined worker, its job channel and its answers.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    worker: Worker,
+    job: UnixStream,
+    frames: FrameReader<Deadlined>,
+}
+
+impl Conversation {
+    /// Starts a worker. Blocks for the milliseconds confinement takes.
+    pub(crate) fn start(
+        program: &Path,
+        role: Role,
+        policy: &model::policy::WorkerPolicy,
+        wall: Duration,
+        root: Option<OwnedFd>,
+    ) -> Result<Self, Trouble> {
+        let station = |error: SandboxError| Trouble::Station(error.into());
+        let mut worker = sandbox::spawn(program, role, &budget(policy, role), root).map_err(station)?;
+        let (Some(job), Some(answers)) = (worker.take_job(), worker.take_answers()) else {
+            return Err(Trouble::Station(StationFault::Internal("worker channels")));
+        };
+        // A larger pipe means fewer switches per page; the default still works where this is not allowed.
+        let _ = rustix::pipe::fcntl_setpipe_size(&answers, wire::MAX_FRAME_BYTES);
+        let silent = Duration::from_secs(policy.silent_seconds.into());
+        let frames = FrameReader::new(Deadlined { answers, silent, wall, until: Instant::now() + wall });
+        Ok(Self { worker, job, frames })
+    }
+
+    /// Sends a request; its deadline begins now.
+    pub(crate) fn ask(&mut self, request: &Request, descriptor: Option<BorrowedFd<'_>>) -> Result<(), Trouble> {
+        self.frames.get_mut().restart();
+        match wire::send_request(&self.job, request, descriptor) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.ended()),
+        }
+    }
+
+    /// The next thing the worker says.
+    pub(crate) fn hear(&mut self) -> Result<Heard, Trouble> {
+        match self.frames.read_frame::<Answer>() {
+            Ok(Some(Frame::Control(Answer::Failed { failure, number }))) => Err(Trouble::Failed(failure, number)),
+            Ok(Some(Frame::Control(answer))) => Ok(Heard::Answer(answer)),
+            Ok(Some(Frame::Bytes(bytes))) => Ok(Heard::Bytes(bytes)),
+            Ok(None) | Err(WireError::Ended) => Err(self.ended()),
+            Err(WireError::Read(error)) if error.kind() == io::ErrorKind::TimedOut => {
+                self.worker.kill();
+                Err(Trouble::TimedOut(self.frames.get_mut().waited()))
+            }
+            Err(_) => {
+                self.worker.kill();
+                Err(Trouble::Protocol("frame"))
+            }
+        }
+    }
+
+    /// Hears bytes until something else is said, handing them to `take`.
+    pub(crate) fn hear_bytes(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), Trouble>) -> Result<Answer, Trouble> {
+        loop {
+            match self.hear()? {
+                Heard::Bytes(bytes) => take(&bytes)?,
+                Heard::Answer(answer) => return Ok(answer),
+            }
+        }
+    }
+
+    fn ended(&mut self) -> Trouble {
+        // It hung up on us: whatever it is still doing, it is done.
+        match self.worker.wait_at_most(Duration::from_secs(5)) {
+            Ok(Some(exit)) => Trouble::Died(exit),
+            Ok(None) => {
+                self.worker.kill();
+                Trouble::Protocol("hung up without ending")
+            }
+            Err(error) => Trouble::Station(error.into()),
+        }
+    }
+}
+
+/// A pipe that gives up when the worker is silent or takes too long in all.
+#[derive(Debug)]
+struct Deadlined {
+    answers: PipeReader,
+    silent: Duration,
+    wall: Duration,
+    until: Instant,
+}
+
+impl Deadlined {
+    fn restart(&mut self) {
+        self.until = Instant::now() + self.wall;
+    }
+    fn waited(&self) -> u64 {
+        if Instant::now() >= self.until { self.wall.as_secs() } else { self.silent.as_secs() }
+    }
+}
+
+impl Read for Deadlined {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let patience = self.silent.min(self.until.saturating_duration_since(Instant::now()));
+        let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: patience.subsec_nanos().into() };
+        let mut fds = [PollFd::from_borrowed_fd(self.answers.as_fd(), PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) => Err(io::ErrorKind::TimedOut.into()),
+            Ok(_) => self.answers.read(buffer),
+            Err(rustix::io::Errno::INTR) => Err(io::ErrorKind::Interrupted.into()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}

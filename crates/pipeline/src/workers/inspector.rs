@@ -1,0 +1,192 @@
+//! The `inspect` workers of a session: identification, YARA, stripping, unpacking.
+//!
+//! Loading rules is costly, so an inspector serves many items of one session; after any trouble it is replaced.
+
+use super::conversation::{Conversation, Heard, Trouble};
+use crate::fault::StationFault;
+use model::policy::{Policy, WorkerPolicy};
+use model::{Format, Untrusted};
+use sandbox::Role;
+use spool::{Spool, SpoolFile, SpoolWriter};
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use wire::{Answer, EntryKind, Failure, Foreign, Inspected, RawRemoved, Request, RuleSource, UnpackLimits, YaraHit};
+
+/// A worker in the `inspect` role with the rules loaded.
+#[derive(Debug)]
+pub struct Inspector(Conversation);
+
+/// A member of an archive.
+#[derive(Debug)]
+pub struct Member {
+    /// Path components, foreign.
+    pub path: Vec<Untrusted<Vec<u8>>>,
+    /// What it is.
+    pub kind: EntryKind,
+    /// Its content.
+    pub content: MemberContent,
+}
+
+/// What came of a member's content.
+#[derive(Debug)]
+pub enum MemberContent {
+    /// It has none (directory, link, special).
+    None,
+    /// It lies in the spool.
+    Spooled(SpoolFile),
+}
+
+/// Inspectors at rest, and how to make another.
+#[derive(Debug)]
+pub struct InspectorPool {
+    program: PathBuf,
+    rules: Arc<Vec<RuleSource>>,
+    policy: WorkerPolicy,
+    yara_timeout_seconds: u32,
+    idle: Mutex<Vec<Inspector>>,
+}
+
+impl InspectorPool {
+    /// A pool for one session.
+    pub fn new(program: PathBuf, rules: Arc<Vec<RuleSource>>, policy: &Policy) -> Self {
+        let yara_timeout_seconds = policy.scan.yara_timeout_seconds;
+        Self { program, rules, policy: policy.worker.clone(), yara_timeout_seconds, idle: Mutex::default() }
+    }
+
+    /// Runs one job on an inspector; it goes back to the pool only when nothing was wrong. Blocking.
+    ///
+    /// # Errors
+    /// The job's trouble, or the trouble of starting an inspector.
+    pub fn with<T>(&self, job: impl FnOnce(&mut Inspector) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let resting = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut inspector = match resting {
+            Some(inspector) => inspector,
+            None => self.start()?,
+        };
+        let done = job(&mut inspector);
+        // A worker that refused a job by the protocol is in order; anything else is not trusted with another item.
+        if matches!(done, Ok(_) | Err(Trouble::Failed(..))) {
+            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(inspector);
+        }
+        done
+    }
+
+    fn start(&self) -> Result<Inspector, Trouble> {
+        let wall = Duration::from_secs(self.policy.wall_seconds.into());
+        let mut conversation = Conversation::start(&self.program, Role::Inspect, &self.policy, wall, None)?;
+        conversation.ask(&Request::LoadRules(self.rules.as_ref().clone()), None)?;
+        match conversation.hear() {
+            Ok(Heard::Answer(Answer::Done)) => Ok(Inspector(conversation)),
+            Err(Trouble::Failed(Failure::Rules, _)) => Err(Trouble::Station(StationFault::Rules)),
+            Err(trouble) => Err(trouble),
+            Ok(_) => Err(Trouble::Protocol("answer to the rules")),
+        }
+    }
+
+    /// Longest YARA scan, seconds.
+    pub const fn yara_timeout_seconds(&self) -> u32 {
+        self.yara_timeout_seconds
+    }
+}
+
+impl Inspector {
+    /// Identifies and scans content.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn inspect(&mut self, content: &SpoolFile, claimed_extension: &str, yara_timeout_seconds: u32) -> Result<Inspected, Trouble> {
+        let request = Request::Inspect { claimed_extension: claimed_extension.into(), yara_timeout_seconds };
+        self.ask(content, &request)?;
+        match self.0.hear()? {
+            Heard::Answer(Answer::Inspected(inspected)) => Ok(inspected),
+            _ => Err(Trouble::Protocol("answer to inspect")),
+        }
+    }
+
+    /// Runs the rules over content: whether it was complete, and the hits.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn yara(&mut self, content: &SpoolFile, format: &str, extension: &str, timeout_seconds: u32) -> Result<(bool, Vec<YaraHit>), Trouble> {
+        self.ask(content, &Request::Yara { format: format.into(), extension: extension.into(), timeout_seconds })?;
+        match self.0.hear()? {
+            Heard::Answer(Answer::YaraHits { complete, hits }) => Ok((complete, hits)),
+            _ => Err(Trouble::Protocol("answer to yara")),
+        }
+    }
+
+    /// Takes active content out of a document; the result goes into the spool.
+    ///
+    /// # Errors
+    /// [`Trouble`].
+    pub fn strip(&mut self, content: &SpoolFile, format: Format, max_bytes: u64, spool: &Spool) -> Result<(SpoolFile, Vec<RawRemoved>), Trouble> {
+        self.ask(content, &Request::Strip { format, max_output_bytes: max_bytes })?;
+        let mut writer = writer(spool)?;
+        match self.0.hear_bytes(|bytes| append(&mut writer, bytes, max_bytes))? {
+            Answer::Stripped(removed) => Ok((finish(writer)?, removed)),
+            _ => Err(Trouble::Protocol("answer to strip")),
+        }
+    }
+
+    /// Takes an archive apart; members go into the spool. Limits are counted here once more.
+    ///
+    /// # Errors
+    /// [`Trouble`]; a limit hit anywhere fails the whole archive.
+    pub fn unpack(&mut self, content: &SpoolFile, format: Format, inner_name: Vec<u8>, limits: &UnpackLimits, spool: &Spool) -> Result<Vec<Member>, Trouble> {
+        self.ask(content, &Request::Unpack { format, inner_name: Foreign::new(inner_name), limits: *limits })?;
+        let mut members = Vec::new();
+        let mut expanded = 0u64;
+        loop {
+            let (path, kind) = match self.0.hear()? {
+                Heard::Answer(Answer::Done) => return Ok(members),
+                Heard::Answer(Answer::Entry { path, kind, .. }) => (path, kind),
+                _ => return Err(Trouble::Protocol("member")),
+            };
+            if members.len() >= limits.max_members as usize {
+                return Err(Trouble::Failed(Failure::LimitMembers, limits.max_members.into()));
+            }
+            if path.is_empty() || path.len() > 1_000 {
+                return Err(Trouble::Protocol("member path"));
+            }
+            let mut writer = writer(spool)?;
+            let end = self.0.hear_bytes(|bytes| {
+                expanded += bytes.len() as u64;
+                if expanded > limits.max_expanded_bytes {
+                    return Err(Trouble::Failed(Failure::LimitExpanded, limits.max_expanded_bytes));
+                }
+                append(&mut writer, bytes, limits.max_member_bytes)
+            })?;
+            let Answer::EntryEnd { failure, offset } = end else { return Err(Trouble::Protocol("member end")) };
+            if let Some(failure) = failure {
+                return Err(Trouble::Failed(failure, offset));
+            }
+            let content = match kind {
+                EntryKind::File | EntryKind::Stream => MemberContent::Spooled(finish(writer)?),
+                EntryKind::Directory | EntryKind::Link | EntryKind::Special | EntryKind::Unreadable => MemberContent::None,
+            };
+            members.push(Member { path: path.into_iter().map(Foreign::into_untrusted).collect(), kind, content });
+        }
+    }
+
+    fn ask(&mut self, content: &SpoolFile, request: &Request) -> Result<(), Trouble> {
+        let file = content.open().map_err(|error| Trouble::Station(error.into()))?;
+        self.0.ask(request, Some(file.as_fd()))
+    }
+}
+
+pub(super) fn writer(spool: &Spool) -> Result<SpoolWriter, Trouble> {
+    spool.writer().map_err(|error| Trouble::Station(error.into()))
+}
+
+pub(super) fn append(writer: &mut SpoolWriter, bytes: &[u8], max_bytes: u64) -> Result<(), Trouble> {
+    if writer.size_bytes() + bytes.len() as u64 > max_bytes {
+        return Err(Trouble::Failed(Failure::LimitOutput, max_bytes));
+    }
+    writer.append(bytes).map_err(|error| Trouble::Station(error.into()))
+}
+
+pub(super) fn finish(writer: SpoolWriter) -> Result<SpoolFile, Trouble> {
+    writer.finish().map_err(|error| Trouble::Station(error.into()))
+}

@@ -1,0 +1,71 @@
+//! Jobs of single-use workers that give bytes or a yes: office, text, verify.
+
+use super::conversation::{Conversation, Heard, Trouble};
+use super::inspector::{append, finish, writer};
+use model::policy::Policy;
+use model::{Format, Untrusted};
+use sandbox::Role;
+use spool::{Spool, SpoolFile};
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::time::Duration;
+use wire::{Answer, Foreign, OfficeJob, RawFinding, RawRemoved, Request, VerifyKind};
+
+/// Has the office suite turn a document into a (still foreign) PDF in the spool. Blocking.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn office_to_pdf(program: &Path, policy: &Policy, content: &SpoolFile, format: Format, filter: &str, spool: &Spool) -> Result<SpoolFile, Trouble> {
+    let wall_seconds = policy.worker.office_wall_seconds;
+    // The worker ends the suite itself at its deadline; this is the deadline of the worker.
+    let mut limits = policy.worker.clone();
+    limits.silent_seconds = wall_seconds + 15;
+    let wall = Duration::from_secs((wall_seconds + 30).into());
+    let job = OfficeJob {
+        format,
+        import_filter: filter.into(),
+        max_pages: policy.convert.max_pages.saturating_add(1),
+        wall_seconds,
+        max_output_bytes: policy.convert.max_output_bytes,
+    };
+    let mut conversation = Conversation::start(program, Role::RenderOffice, &limits, wall, None)?;
+    rebuilt(&mut conversation, content, &Request::Office(job), policy.convert.max_output_bytes, spool).map(|(file, ..)| file)
+}
+
+/// Has text decoded, normalised and written again. Blocking.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn rebuild_text(program: &Path, policy: &Policy, content: &SpoolFile, format: Format, spool: &Spool) -> Result<(SpoolFile, Vec<RawRemoved>, Vec<RawFinding>), Trouble> {
+    let wall = Duration::from_secs(policy.worker.wall_seconds.into());
+    let mut conversation = Conversation::start(program, Role::Render, &policy.worker, wall, None)?;
+    let max_output_bytes = policy.convert.max_output_bytes;
+    rebuilt(&mut conversation, content, &Request::RebuildText { format, max_output_bytes }, max_output_bytes, spool)
+}
+
+fn rebuilt(conversation: &mut Conversation, content: &SpoolFile, request: &Request, max_bytes: u64, spool: &Spool) -> Result<(SpoolFile, Vec<RawRemoved>, Vec<RawFinding>), Trouble> {
+    let file = content.open().map_err(|error| Trouble::Station(error.into()))?;
+    conversation.ask(request, Some(file.as_fd()))?;
+    let mut writer = writer(spool)?;
+    match conversation.hear_bytes(|bytes| append(&mut writer, bytes, max_bytes))? {
+        Answer::Rebuilt { removed, findings } => Ok((finish(writer)?, removed, findings)),
+        _ => Err(Trouble::Protocol("answer to rebuild")),
+    }
+}
+
+/// Has the strict verifier judge an artefact: its pages, or the code it was rejected with. Blocking.
+///
+/// # Errors
+/// [`Trouble`].
+pub fn verify(program: &Path, policy: &Policy, artefact: &SpoolFile, kind: VerifyKind) -> Result<Result<u32, Untrusted<String>>, Trouble> {
+    let wall = Duration::from_secs(policy.worker.wall_seconds.into());
+    let mut conversation = Conversation::start(program, Role::Verify, &policy.worker, wall, None)?;
+    let file = artefact.open().map_err(|error| Trouble::Station(error.into()))?;
+    let max_bytes = policy.convert.max_page_pixels.saturating_mul(4).max(artefact.size_bytes);
+    conversation.ask(&Request::Verify { kind, max_pages: policy.convert.max_pages, max_bytes }, Some(file.as_fd()))?;
+    match conversation.hear()? {
+        Heard::Answer(Answer::Accepted { pages }) => Ok(Ok(pages)),
+        Heard::Answer(Answer::Rejected { code, .. }) => Ok(Err(Foreign::into_untrusted(code))),
+        _ => Err(Trouble::Protocol("answer to verify")),
+    }
+}

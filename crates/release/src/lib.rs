@@ -1,0 +1,25 @@
+//! The way out: a release folder, its manifest and signature, the reports, and the check of all of it.
+//!
+//! **Invariants:** only artefacts of a sanitised item get in (I1: [`ReleaseTicket`]); a release appears by rename, whole
+//! (I8); what lies in it is what the manifest says (I9).
+
+mod folder;
+mod manifest;
+mod names;
+mod people;
+mod verify;
+
+pub use folder::{Release, ReleaseError, ReleaseTicket, remove_leftovers};
+pub use manifest::{MANIFEST, Manifest, SIGNATURE};
+pub use names::OutputNames;
+pub use people::{Language, report_pdf};
+pub use verify::{ReleaseFault, VerifiedRelease, verify_release};
+
+/// Where the files of a medium lie in a release.
+pub const FILES: &str = "files";
+/// The session report for machines.
+pub const REPORT_JSON: &str = "session-report.json";
+/// The session report for people, German.
+pub const REPORT_DE: &str = "Sitzungsbericht.pdf";
+/// The session report for people, English.
+pub const REPORT_EN: &str = "session-report.pdf";

@@ -1,0 +1,2 @@
+# The verifier of finished artefacts.
+include base                        # nothing of its own

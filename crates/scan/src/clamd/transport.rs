@@ -1,0 +1,73 @@
+//! The connection under the client crate: Unix or TCP, with a cap on what the daemon may send back.
+
+use super::ClamdAddress;
+use clamav_client::tokio::TransportProtocol;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Longest reply that is read.
+// BOUND: a reply is one line with a signature name; the client crate itself would read for ever.
+const MAX_REPLY_BYTES: usize = 16 << 10;
+
+/// Connects anew for every command, as the daemon expects outside of IDSESSION.
+pub struct Transport<'a>(&'a ClamdAddress);
+
+impl<'a> Transport<'a> {
+    pub const fn new(address: &'a ClamdAddress) -> Self {
+        Self(address)
+    }
+}
+
+impl TransportProtocol for Transport<'_> {
+    type Stream = Capped;
+
+    async fn connect(&self) -> io::Result<Capped> {
+        let stream: Box<dyn Duplex> = match self.0 {
+            ClamdAddress::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            ClamdAddress::Tcp(address) => Box::new(TcpStream::connect(address).await?),
+            ClamdAddress::Auto => return Err(io::ErrorKind::AddrNotAvailable.into()),
+        };
+        Ok(Capped { stream, left: MAX_REPLY_BYTES })
+    }
+}
+
+/// Both directions of a connection.
+pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
+
+/// A connection whose reply ends at the cap.
+pub struct Capped {
+    stream: Box<dyn Duplex>,
+    left: usize,
+}
+
+impl AsyncRead for Capped {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.left == 0 {
+            return Poll::Ready(Err(io::ErrorKind::InvalidData.into()));
+        }
+        let mut limited = buf.take(self.left);
+        let polled = Pin::new(&mut self.stream).poll_read(cx, &mut limited);
+        let filled = limited.filled().to_vec();
+        if polled.is_ready() {
+            self.left -= filled.len();
+            buf.put_slice(&filled);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Capped {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

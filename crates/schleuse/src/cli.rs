@@ -1,0 +1,173 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use scan::ClamdAddress;
+use std::path::PathBuf;
+
+/// Data lock: foreign media in, rebuilt files out, the rest held, everything on record.
+#[derive(Debug, Parser)]
+#[command(version, about, after_help = EXIT_STATUS)]
+pub struct Cli {
+    /// More words on standard error.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_STATUS: &str = "Exit status:
+  0   done; for `process`: the session reconciled and nothing was withheld
+  1   what was checked does not hold (audit verify, verify-release, rules test, doctor)
+  2   usage or configuration
+  3   station fault; nothing unverified was released
+  10  `process`: the session reconciled and something was withheld";
+
+/// Where the station keeps its state.
+#[derive(Debug, Args)]
+pub struct State {
+    /// State directory: spool, quarantine, audit chain, keys [default: /var/lib/schleuse for root, otherwise
+    /// ~/.local/state/schleuse].
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// Print JSON for machines.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Which policy and rules are in force.
+#[derive(Debug, Args)]
+pub struct PolicyFile {
+    /// Policy file (TOML); keys it does not name keep their default. See `schleuse policy explain`.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take a medium through the lock.
+    Process(Process),
+    /// Look at the audit chain.
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Look at what is held.
+    #[command(subcommand)]
+    Quarantine(Quarantine),
+    /// Check a release: signature, hashes, missing and extra files.
+    VerifyRelease(VerifyRelease),
+    /// Look at the policy.
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Look at the detection rules.
+    #[command(subcommand)]
+    Rules(Rules),
+    /// Say what is wrong with this station and how to mend it.
+    Doctor(Doctor),
+}
+
+#[derive(Debug, Args)]
+pub struct Process {
+    /// Directory, or raw image of a medium (FAT12/16/32, whole or in an MBR/GPT partition).
+    pub source: PathBuf,
+    /// Where releases go; each becomes a folder named after its session.
+    #[arg(long, value_name = "DIR")]
+    pub release_to: PathBuf,
+    /// The ClamAV daemon: auto, unix:PATH or tcp:HOST:PORT.
+    #[arg(long, value_name = "ADDRESS", default_value = "auto")]
+    pub clamd: ClamdAddress,
+    /// Also write the session report (JSON) here.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    #[command(flatten)]
+    pub state: State,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Audit {
+    /// Check the whole chain; names the first record that was edited, deleted, inserted, reordered or cut off.
+    Verify {
+        /// Public key of the station (64 hexadecimal digits) instead of the one in the state directory.
+        #[arg(long, value_name = "HEX")]
+        key: Option<String>,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Print records, oldest first.
+    Show {
+        /// Only this session.
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+        /// Only this event.
+        #[arg(long, value_name = "NAME")]
+        event: Option<String>,
+        /// At most this many.
+        #[arg(long, value_name = "N")]
+        limit: Option<u64>,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Quarantine {
+    /// List holds.
+    List {
+        /// Only this session.
+        #[arg(long, value_name = "ID")]
+        session: Option<String>,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Show the record of one hold.
+    Show {
+        /// The hold, as `quarantine list` names it.
+        hold: String,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyRelease {
+    /// A release folder.
+    pub dir: PathBuf,
+    /// Public key of the station (64 hexadecimal digits) instead of the one in the state directory.
+    #[arg(long, value_name = "HEX")]
+    pub key: Option<String>,
+    #[command(flatten)]
+    pub state: State,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Policy {
+    /// Print every key in force, and what becomes of which format.
+    Explain {
+        #[command(flatten)]
+        policy: PolicyFile,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Rules {
+    /// Compile the YARA rules in a confined worker and run every hit and miss test.
+    Test {
+        #[command(flatten)]
+        policy: PolicyFile,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The ClamAV daemon: auto, unix:PATH or tcp:HOST:PORT.
+    #[arg(long, value_name = "ADDRESS", default_value = "auto")]
+    pub clamd: ClamdAddress,
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    #[command(flatten)]
+    pub state: State,
+}

@@ -1,0 +1,153 @@
+//! Commands that look and change nothing.
+
+use super::print_json;
+use crate::cli::{PolicyFile, State, VerifyRelease};
+use crate::settings::{self, ConfigurationError};
+use anyhow::Context as _;
+use audit::{Filter, PublicKey};
+use pipeline::station::StatePaths;
+use serde_json::json;
+use spool::{HoldRecord, Quarantine};
+use std::path::Path;
+
+/// Exit status when what was checked does not hold.
+const BROKEN: u8 = 1;
+
+fn key_for(given: Option<&str>, state: &Path) -> anyhow::Result<PublicKey> {
+    match given {
+        Some(hex) => hex.parse().map_err(|_| ConfigurationError("--key wants 64 hexadecimal digits".into()).into()),
+        None => PublicKey::load(state)
+            .map_err(|error| ConfigurationError(format!("no station key in {}: {error}", state.display())).into()),
+    }
+}
+
+pub fn audit_verify(key: Option<&str>, state: &State) -> anyhow::Result<u8> {
+    let dir = settings::state_dir(state.state.as_deref())?;
+    let key = key_for(key, &dir)?;
+    match audit::verify(&dir, &key) {
+        Ok(verified) => {
+            if state.json {
+                print_json(&json!({
+                    "verified": true, "records": verified.records, "pending": verified.pending,
+                    "checkpoints": verified.checkpoints, "head": verified.head.to_string(), "station": verified.station,
+                }))?;
+            } else {
+                println!("the audit chain holds: {} records, {} signed checkpoints, head {}", verified.records, verified.checkpoints, verified.head);
+            }
+            Ok(0)
+        }
+        Err(fault) => {
+            if state.json {
+                print_json(&json!({ "verified": false, "fault": fault.to_string(), "seq": fault.seq, "line": fault.line }))?;
+            } else {
+                println!("the audit chain is BROKEN: {fault}");
+            }
+            Ok(BROKEN)
+        }
+    }
+}
+
+pub fn audit_show(session: Option<&str>, event: Option<&str>, limit: Option<u64>, state: &State) -> anyhow::Result<u8> {
+    let dir = settings::state_dir(state.state.as_deref())?;
+    let filter = Filter { session: session.map(str::to_owned), event: event.map(str::to_owned), limit: limit.map(|n| n as usize), ..Filter::default() };
+    for shown in audit::show(&dir, filter)? {
+        let shown = shown?;
+        if state.json {
+            println!("{}", serde_json::to_string(&shown)?);
+        } else {
+            let payload = serde_json::to_string(&shown.payload)?;
+            println!("{:>8}  {}  {:24}  {}  {}", shown.seq, shown.time, shown.event, shown.session.as_deref().unwrap_or("-"), payload);
+        }
+    }
+    Ok(0)
+}
+
+pub fn quarantine_list(session: Option<&str>, state: &State) -> anyhow::Result<u8> {
+    let dir = StatePaths::new(&settings::state_dir(state.state.as_deref())?).quarantine();
+    let mut records = Quarantine::list(&dir)?;
+    records.retain(|record| session.is_none_or(|wanted| record.session == wanted));
+    if state.json {
+        print_json(&records)?;
+        return Ok(0);
+    }
+    for record in &records {
+        println!("{}  {:18}  {:>10}  {}", record.hold, record.reason.as_str(), record.size_bytes, record.path);
+    }
+    println!("{} holds", records.len());
+    Ok(0)
+}
+
+pub fn quarantine_show(hold: &str, state: &State) -> anyhow::Result<u8> {
+    let dir = StatePaths::new(&settings::state_dir(state.state.as_deref())?).quarantine();
+    let record = match Quarantine::show(&dir, hold) {
+        Err(error @ spool::QuarantineError::Unknown { .. }) => return Err(ConfigurationError(error.to_string()).into()),
+        other => other?,
+    };
+    if state.json {
+        print_json(&record)?;
+    } else {
+        print_record(&record);
+    }
+    Ok(0)
+}
+
+fn print_record(record: &HoldRecord) {
+    let text = record.reason.text();
+    println!("hold      {}\npath      {}\nheld at   {}", record.hold, record.path, record.held_at);
+    println!("format    {}", record.format.map_or("-", model::Format::as_str));
+    println!("size      {} bytes\nsha256    {}", record.size_bytes, record.sha256.hex());
+    println!("reason    {}\n          {}\n          {}", record.reason, text.de, text.en);
+    for finding in &record.findings {
+        println!("finding   {} ({} {}): {}", finding.code, finding.engine.name, finding.engine.version, finding.detail);
+    }
+    for removed in &record.removed {
+        println!("removed   {} × {}", removed.count, removed.kind);
+    }
+}
+
+pub fn verify_release(what: &VerifyRelease) -> anyhow::Result<u8> {
+    let dir = settings::state_dir(what.state.state.as_deref())?;
+    // Without a station at hand the signature is still checked, and the key it names is printed for comparison.
+    let expected = match (&what.key, what.state.state.is_some() || dir.exists()) {
+        (None, false) => None,
+        (key, _) => Some(key_for(key.as_deref(), &dir)?),
+    };
+    match release::verify_release(&what.dir, expected.as_ref()) {
+        Ok(verified) => {
+            if what.state.json {
+                print_json(&verified)?;
+            } else {
+                println!("the release holds: {} files, signed by {}", verified.files, verified.signed_by);
+                if !verified.key_confirmed {
+                    println!("note: no station key to compare with; check that this is the station's (--key, --state)");
+                }
+            }
+            Ok(0)
+        }
+        Err(fault) => {
+            if what.state.json {
+                print_json(&json!({ "verified": false, "fault": fault.to_string() }))?;
+            } else {
+                println!("the release does NOT hold: {fault}");
+            }
+            Ok(BROKEN)
+        }
+    }
+}
+
+pub fn policy_explain(policy: &PolicyFile, state: &State) -> anyhow::Result<u8> {
+    let settings = settings::load(policy.policy.as_deref())?;
+    if state.json {
+        let formats: Vec<_> = settings.formats.lines().map(|(f, rule)| json!({ "format": f, "action": rule.action, "family": rule.family })).collect();
+        print_json(&json!({ "sha256": settings.policy_sha256, "policy": settings.policy, "formats": formats }))?;
+        return Ok(0);
+    }
+    println!("# sha256 of policy, format table and rules in force: {}\n", settings.policy_sha256.hex());
+    println!("{}", settings.policy.to_toml().context("the policy cannot be printed")?);
+    println!("# what becomes of what");
+    for (format, rule) in settings.formats.lines() {
+        let action = serde_json::to_value(rule.action)?;
+        println!("{:22} {:10} {}", format.as_str(), action.as_str().unwrap_or_default(), rule.extensions.join(" "));
+    }
+    Ok(0)
+}

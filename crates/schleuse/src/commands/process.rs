@@ -1,0 +1,66 @@
+//! `schleuse process`.
+
+use super::print_json;
+use crate::cli::Process;
+use crate::settings::{self, ConfigurationError};
+use crate::terminal;
+use anyhow::Context as _;
+use audit::{OsEntropy, SystemClock};
+use pipeline::{Order, Progress, Quiet, Station};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Exit status when something was withheld.
+const WITHHELD: u8 = 10;
+
+pub fn run(order: &Process) -> anyhow::Result<u8> {
+    let settings = settings::load(order.policy.policy.as_deref())?;
+    let state = settings::state_dir(order.state.state.as_deref())?;
+    let worker = settings::worker_program()?;
+    let job = Order { source: source(&order.source)?, release_to: std::path::absolute(&order.release_to)? };
+    apart(&job.source, &job.release_to, "the release folder")?;
+    apart(&job.source, &state, "the state directory")?;
+    let progress: Arc<dyn Progress> = if order.state.json { Arc::new(Quiet) } else { terminal::progress() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let finished = runtime.block_on(async {
+        let entropy = Arc::new(OsEntropy::new());
+        let station = Station::open(&state, worker, settings, order.clamd.clone(), Arc::new(SystemClock), entropy).await?;
+        warn_of_first_identity(&station);
+        pipeline::process(&station, &job, progress).await
+    })?;
+    if let Some(path) = &order.report {
+        let json = serde_json::to_vec_pretty(&finished.report)?;
+        std::fs::write(path, json).with_context(|| format!("the report {} cannot be written", path.display()))?;
+    }
+    if order.state.json {
+        print_json(&finished.report)?;
+    } else {
+        print!("{}", terminal::session_table(&finished.report, &finished.folder, &state));
+    }
+    let totals = &finished.report.totals;
+    Ok(if totals.withheld + totals.unreadable > 0 { WITHHELD } else { 0 })
+}
+
+fn source(path: &Path) -> anyhow::Result<PathBuf> {
+    let missing = |error| ConfigurationError(format!("the source {} cannot be used: {error}", path.display()));
+    Ok(path.canonicalize().map_err(missing)?)
+}
+
+/// Releasing into the medium, or keeping the state on it, would write to it and read it again.
+fn apart(source: &Path, other: &Path, what: &str) -> anyhow::Result<()> {
+    let other = other.canonicalize().unwrap_or_else(|_| other.to_path_buf());
+    if other.starts_with(source) {
+        return Err(ConfigurationError(format!("{what} {} lies inside the source", other.display())).into());
+    }
+    Ok(())
+}
+
+fn warn_of_first_identity(station: &Station) {
+    let identity = station.first_identity();
+    if identity.exists() {
+        eprintln!(
+            "note: the key that opens the quarantine lies at {}. Move it to the reviewer's machine; this station does not need it.",
+            identity.display()
+        );
+    }
+}

@@ -1,0 +1,26 @@
+//! `schleuse`: the data lock's supervisor and command line. Links no parser of a foreign format.
+//!
+//! Exit status: 0 the session reconciled and nothing was withheld; 10 it reconciled and something was withheld; 2 usage or
+//! configuration; 3 station fault, nothing unverified was released. `audit verify`, `verify-release`, `rules test` and
+//! `doctor` end with 1 when what they check does not hold.
+
+mod cli;
+mod commands;
+mod settings;
+mod terminal;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    let filter = tracing_subscriber::EnvFilter::new(if cli.verbose { "info" } else { "warn" });
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match commands::run(&cli) {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            eprintln!("schleuse: {error:#}");
+            ExitCode::from(commands::status_of(&error))
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a person sees: progress while a session runs, and its table at the end.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use model::report::{ItemLine, Outcome, SessionReport};
+use model::{Reason, escape_text};
+use pipeline::Progress;
+use std::fmt::Write as _;
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+/// Bars on a terminal, plain lines elsewhere; both on standard error.
+pub fn progress() -> std::sync::Arc<dyn Progress> {
+    if std::io::stderr().is_terminal() {
+        let bar = ProgressBar::new(0);
+        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} items  {elapsed}  {wide_msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        std::sync::Arc::new(Bars(bar))
+    } else {
+        std::sync::Arc::new(Lines)
+    }
+}
+
+struct Bars(ProgressBar);
+
+impl Progress for Bars {
+    fn inventory(&self, entries: u32, bytes: u64) {
+        self.0.set_length(entries.into());
+        self.0.set_message(format!("{entries} entries, {}", bytes_text(bytes)));
+    }
+    fn spooled(&self, _bytes: u64) {}
+    fn members(&self, count: u32) {
+        self.0.inc_length(count.into());
+    }
+    fn ended(&self, path: &str, outcome: Outcome, _reason: Reason) {
+        self.0.inc(1);
+        self.0.set_message(format!("{} {path}", word(outcome)));
+    }
+    fn releasing(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+struct Lines;
+
+impl Progress for Lines {
+    fn inventory(&self, entries: u32, bytes: u64) {
+        eprintln!("inventory: {entries} entries, {}", bytes_text(bytes));
+    }
+    fn spooled(&self, _bytes: u64) {}
+    fn members(&self, count: u32) {
+        eprintln!("unpacked: {count} members");
+    }
+    fn ended(&self, path: &str, outcome: Outcome, reason: Reason) {
+        if outcome != Outcome::Structural {
+            eprintln!("{}: {path} [{reason}]", word(outcome));
+        }
+    }
+    fn releasing(&self) {
+        eprintln!("writing the release");
+    }
+}
+
+const fn word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Released => "released",
+        Outcome::Withheld => "withheld",
+        Outcome::Unreadable => "unreadable",
+        Outcome::Structural => "structural",
+    }
+}
+
+fn bytes_text(bytes: u64) -> String {
+    match bytes {
+        0..=9_999 => format!("{bytes} B"),
+        10_000..=9_999_999 => format!("{} kB", bytes / 1_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+/// The session as a table: what came out, what did not and why, the sums, where things lie.
+pub fn session_table(report: &SessionReport, folder: &Path, state: &Path) -> String {
+    let mut text = String::new();
+    let widest = report.items.iter().map(|i| i.path.chars().count()).max().unwrap_or(0).clamp(20, 64);
+    for (outcome, title) in [(Outcome::Released, "RELEASED"), (Outcome::Withheld, "WITHHELD"), (Outcome::Unreadable, "UNREADABLE")] {
+        let items: Vec<&ItemLine> = report.items.iter().filter(|i| i.disposition == outcome).collect();
+        if items.is_empty() {
+            continue;
+        }
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\n{title} ({})", items.len());
+        for item in items {
+            let format = item.format.map_or("-", model::Format::as_str);
+            let _ = writeln!(text, "  {:widest$}  {format:18}  {}", cut(&item.path, widest), outcome_text(item));
+        }
+    }
+    let t = &report.totals;
+    let _ = writeln!(
+        text,
+        "\n{} found = {} released + {} withheld + {} unreadable + {} structural",
+        t.found, t.released, t.withheld, t.unreadable, t.structural
+    );
+    let _ = writeln!(text, "release     {}", escape_text(&folder.to_string_lossy()));
+    let _ = writeln!(text, "quarantine  {}", escape_text(&state.join("quarantine").to_string_lossy()));
+    text
+}
+
+fn outcome_text(item: &ItemLine) -> String {
+    if item.disposition != Outcome::Released {
+        let detail = item.findings.iter().max_by_key(|f| f.effect).map(|f| format!(" ({}: {})", f.code, f.detail));
+        return format!("{}{}", item.reason, detail.unwrap_or_default());
+    }
+    let mut text = item.reason.to_string();
+    if let Some(pages) = item.outputs.iter().find_map(|o| o.pages) {
+        let _ = write!(text, ", {pages} page{}", if pages == 1 { "" } else { "s" });
+    }
+    let removed: u32 = item.removed.iter().map(|r| r.count).sum();
+    if removed > 0 {
+        let mut kinds: Vec<&str> = item.removed.iter().map(|r| r.kind.as_str()).collect();
+        kinds.dedup();
+        let _ = write!(text, ", removed {removed}: {}", kinds.join(" "));
+    }
+    text
+}
+
+fn cut(text: &str, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text.to_owned();
+    }
+    let tail: String = text.chars().rev().take(width - 1).collect::<Vec<_>>().into_iter().rev().collect();
+    format!("…{tail}")
+}

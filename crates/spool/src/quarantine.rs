@@ -1,0 +1,251 @@
+//! The quarantine: one directory per hold with the original, encrypted to the reviewers, and `record.json`.
+//!
+//! A hold is written into a hidden directory, synced, and renamed: it is there whole or not at all.
+
+use crate::content::SpoolFile;
+use crate::durable::{sync_dir, write_durably};
+use crate::reviewers::Reviewers;
+use model::{Digest, Finding, Format, Reason, Removed};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Name and version of the record's JSON form (`quarantine/schema/record.schema.json`).
+pub const RECORD_SCHEMA: &str = "datenschleuse-hold/1";
+const PARTIAL: &str = ".partial-";
+
+/// What is known about a hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HoldRecord {
+    /// [`RECORD_SCHEMA`].
+    pub schema: String,
+    /// Identifier: session and position in it.
+    pub hold: String,
+    /// Session.
+    pub session: String,
+    /// Station.
+    pub station: String,
+    /// When, RFC 3339 UTC.
+    pub held_at: String,
+    /// Escaped path on the medium.
+    pub path: String,
+    /// SHA-256 of the content.
+    pub sha256: Digest,
+    /// Its length.
+    pub size_bytes: u64,
+    /// Format, where known.
+    pub format: Option<Format>,
+    /// Why.
+    pub reason: Reason,
+    /// What was seen.
+    pub findings: Vec<Finding>,
+    /// What had been taken out.
+    pub removed: Vec<Removed>,
+    /// Policy in force.
+    pub policy_sha256: Digest,
+}
+
+/// The store.
+#[derive(Debug)]
+pub struct Quarantine {
+    dir: PathBuf,
+    reviewers: Reviewers,
+}
+
+/// Why the quarantine cannot be used; a fault of the station.
+#[derive(Debug, thiserror::Error)]
+pub enum QuarantineError {
+    /// The store cannot be made or listed.
+    #[error("the quarantine {path} cannot be used: {source}")]
+    Store {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A hold cannot be written.
+    #[error("the hold {hold} cannot be written: {source}. Is the disk full?")]
+    Write {
+        /// Which.
+        hold: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// A hold cannot be encrypted.
+    #[error("the hold {hold} cannot be encrypted to the reviewers' keys")]
+    Encrypt {
+        /// Which.
+        hold: String,
+    },
+    /// A record cannot be read.
+    #[error("the record of hold {hold} cannot be read")]
+    Record {
+        /// Which.
+        hold: String,
+    },
+    /// No such hold.
+    #[error("there is no hold {hold}")]
+    Unknown {
+        /// What was asked for, escaped.
+        hold: String,
+    },
+}
+
+impl Quarantine {
+    /// Opens the store (made with mode 0700 if absent) and removes holds that were never finished; their content is still
+    /// on the medium and their session is voided at start.
+    ///
+    /// # Errors
+    /// When the directory cannot be used.
+    pub fn open(dir: &Path, reviewers: Reviewers) -> Result<Self, QuarantineError> {
+        let store = |source| QuarantineError::Store { path: dir.into(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(store)?;
+        for entry in fs::read_dir(dir).map_err(store)? {
+            let entry = entry.map_err(store)?;
+            if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+                fs::remove_dir_all(entry.path()).map_err(store)?;
+            }
+        }
+        Ok(Self { dir: dir.into(), reviewers })
+    }
+
+    /// Holds content away: encrypted, with its record, by rename.
+    ///
+    /// # Errors
+    /// When anything cannot be written; then nothing of the hold is there.
+    pub fn hold(&self, record: &HoldRecord, content: &SpoolFile) -> Result<(), QuarantineError> {
+        let partial = self.dir.join(format!("{PARTIAL}{}", record.hold));
+        let write = |source| QuarantineError::Write { hold: record.hold.clone(), source };
+        DirBuilder::new().mode(0o700).create(&partial).map_err(write)?;
+        self.encrypt(record, content, &partial.join("original.age"))?;
+        let json = serde_json::to_vec_pretty(record).map_err(|error| write(error.into()))?;
+        write_durably(&partial.join("record.json"), &json).map_err(write)?;
+        sync_dir(&partial).map_err(write)?;
+        fs::rename(&partial, self.dir.join(&record.hold)).map_err(write)?;
+        sync_dir(&self.dir).map_err(write)
+    }
+
+    fn encrypt(&self, record: &HoldRecord, content: &SpoolFile, target: &Path) -> Result<(), QuarantineError> {
+        let write = |source| QuarantineError::Write { hold: record.hold.clone(), source };
+        let encrypt = || QuarantineError::Encrypt { hold: record.hold.clone() };
+        let mut source = fs::File::open(&content.path).map_err(write)?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target).map_err(write)?;
+        let encryptor = age::Encryptor::with_recipients(self.reviewers.recipients()).map_err(|_| encrypt())?;
+        let mut writer = encryptor.wrap_output(file).map_err(write)?;
+        io::copy(&mut source, &mut writer).map_err(write)?;
+        writer.finish().map_err(write)?.sync_all().map_err(write)
+    }
+
+    /// Every record in a store, sorted by hold. Needs no key.
+    ///
+    /// # Errors
+    /// When the store or a record cannot be read.
+    pub fn list(dir: &Path) -> Result<Vec<HoldRecord>, QuarantineError> {
+        let store = |source| QuarantineError::Store { path: dir.into(), source };
+        let mut records = Vec::new();
+        let entries = match fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(records),
+            other => other.map_err(store)?,
+        };
+        for entry in entries {
+            let name = entry.map_err(store)?.file_name().to_string_lossy().into_owned();
+            if is_hold_name(&name) {
+                records.push(Self::show(dir, &name)?);
+            }
+        }
+        records.sort_by(|a, b| a.hold.cmp(&b.hold));
+        Ok(records)
+    }
+
+    /// The record of one hold. Needs no key.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be read.
+    pub fn show(dir: &Path, hold: &str) -> Result<HoldRecord, QuarantineError> {
+        if !is_hold_name(hold) {
+            return Err(QuarantineError::Unknown { hold: model::escape_text(hold) });
+        }
+        let bytes = match fs::read(dir.join(hold).join("record.json")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(QuarantineError::Unknown { hold: hold.into() }),
+            other => other.map_err(|_| QuarantineError::Record { hold: hold.into() })?,
+        };
+        let record: HoldRecord = serde_json::from_slice(&bytes).map_err(|_| QuarantineError::Record { hold: hold.into() })?;
+        if record.schema != RECORD_SCHEMA || record.hold != hold {
+            return Err(QuarantineError::Record { hold: hold.into() });
+        }
+        Ok(record)
+    }
+}
+
+/// Hold names are ours: letters, digits and dashes, so that no name given by a person walks elsewhere.
+fn is_hold_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReviewerError;
+    use crate::content::Spool;
+    use std::io::Read as _;
+
+    fn record(hold: &str, content: &SpoolFile) -> HoldRecord {
+        HoldRecord {
+            schema: RECORD_SCHEMA.into(),
+            hold: hold.into(),
+            session: "s".into(),
+            station: "st".into(),
+            held_at: "2026-01-01T00:00:00Z".into(),
+            path: "a/b.exe".into(),
+            sha256: content.digest,
+            size_bytes: content.size_bytes,
+            format: Some(Format::Pe),
+            reason: Reason::Stripped,
+            findings: vec![],
+            removed: vec![],
+            policy_sha256: Digest([0; 32]),
+        }
+    }
+
+    #[test]
+    fn only_the_reviewers_identity_opens_a_hold() {
+        let root = tempfile::tempdir().unwrap();
+        let identity_file = root.path().join("identity.txt");
+        let reviewers = Reviewers::create_first(&root.path().join("reviewers"), &identity_file).unwrap();
+        assert_eq!(Reviewers::load(&root.path().join("reviewers")).unwrap().public_keys(), reviewers.public_keys());
+        let spool = Spool::create(&root.path().join("spool"), "s").unwrap();
+        let content = spool.put(b"MZ hostile").unwrap();
+        let dir = root.path().join("quarantine");
+        let store = Quarantine::open(&dir, reviewers).unwrap();
+        store.hold(&record("s-000001", &content), &content).unwrap();
+
+        let sealed = fs::read(dir.join("s-000001/original.age")).unwrap();
+        assert!(!sealed.windows(7).any(|w| w == b"hostile"));
+        let open_with = |identity: &age::x25519::Identity| {
+            let decryptor = age::Decryptor::new(&sealed[..]).unwrap();
+            let mut plain = Vec::new();
+            decryptor.decrypt(std::iter::once(identity as &dyn age::Identity)).map(|mut r| r.read_to_end(&mut plain).unwrap())?;
+            Ok::<_, age::DecryptError>(plain)
+        };
+        let text = fs::read_to_string(&identity_file).unwrap();
+        let identity = text.lines().find(|l| l.starts_with("AGE-SECRET-KEY")).unwrap().parse().unwrap();
+        assert_eq!(open_with(&identity).unwrap(), b"MZ hostile");
+        assert!(open_with(&age::x25519::Identity::generate()).is_err());
+        assert_eq!(Quarantine::list(&dir).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn unfinished_holds_are_removed_and_foreign_names_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let reviewers = Reviewers::create_first(&root.path().join("r"), &root.path().join("id")).unwrap();
+        let dir = root.path().join("q");
+        fs::create_dir_all(dir.join(".partial-s-1")).unwrap();
+        Quarantine::open(&dir, reviewers).unwrap();
+        assert!(!dir.join(".partial-s-1").exists());
+        assert!(matches!(Quarantine::show(&dir, "../../etc"), Err(QuarantineError::Unknown { .. })));
+        assert!(matches!(Reviewers::load(&root.path().join("none")), Err(ReviewerError::Absent { .. })));
+    }
+}

@@ -1,0 +1,121 @@
+//! Requests over the job channel: one frame, and at most one descriptor beside its first byte.
+
+use crate::frame::{MAX_FRAME_BYTES, VERSION, WireError};
+use crate::message::Request;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
+    sendmsg,
+};
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+/// Sends a request, with the descriptor it works on.
+///
+/// # Errors
+/// When the worker is gone or the request cannot be encoded.
+pub fn send_request(channel: impl AsFd, request: &Request, descriptor: Option<BorrowedFd<'_>>) -> Result<(), WireError> {
+    let payload = postcard::to_stdvec(request).map_err(|_| WireError::Encode)?;
+    if payload.len() > MAX_FRAME_BYTES {
+        return Err(WireError::Length(payload.len() as u64));
+    }
+    let mut frame = vec![VERSION];
+    frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+    frame.extend_from_slice(&payload);
+    let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(WireError::Encode);
+    }
+    let mut sent = sendmsg(&channel, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::NOSIGNAL).map_err(|e| WireError::Write(e.into()))?;
+    while let Some(rest) = frame.get(sent..).filter(|rest| !rest.is_empty()) {
+        let mut none = SendAncillaryBuffer::default();
+        sent += sendmsg(&channel, &[IoSlice::new(rest)], &mut none, SendFlags::NOSIGNAL).map_err(|e| WireError::Write(e.into()))?;
+    }
+    Ok(())
+}
+
+/// Waits for the next request; `None` when the supervisor closed the channel.
+///
+/// # Errors
+/// When the frame or its descriptors are not as they must be.
+pub fn receive_request(channel: impl AsFd) -> Result<Option<(Request, Option<OwnedFd>)>, WireError> {
+    let mut head = [0u8; 5];
+    let mut descriptors = Vec::new();
+    if !fill(&channel, &mut head, &mut descriptors)? {
+        return Ok(None);
+    }
+    let [version, a, b, c, d] = head;
+    if version != VERSION {
+        return Err(WireError::Version(version));
+    }
+    let length = u32::from_le_bytes([a, b, c, d]) as usize;
+    if length > MAX_FRAME_BYTES {
+        return Err(WireError::Length(length as u64));
+    }
+    let mut payload = vec![0u8; length];
+    if length > 0 && !fill(&channel, &mut payload, &mut descriptors)? {
+        return Err(WireError::Ended);
+    }
+    if descriptors.len() > 1 {
+        return Err(WireError::Descriptors(descriptors.len()));
+    }
+    match postcard::take_from_bytes::<Request>(&payload) {
+        Ok((request, [])) => Ok(Some((request, descriptors.pop()))),
+        _ => Err(WireError::Decode),
+    }
+}
+
+fn fill(channel: &impl AsFd, buffer: &mut [u8], descriptors: &mut Vec<OwnedFd>) -> Result<bool, WireError> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        let Some(rest) = buffer.get_mut(filled..) else { return Err(WireError::Ended) };
+        // BOUND: room for two descriptors, so that a second one is seen and refused instead of silently cut off.
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let received = match recvmsg(channel, &mut [IoSliceMut::new(rest)], &mut ancillary, RecvFlags::CMSG_CLOEXEC) {
+            Err(rustix::io::Errno::INTR) => continue,
+            other => other.map_err(|e| WireError::Read(e.into()))?,
+        };
+        for message in ancillary.drain() {
+            if let RecvAncillaryMessage::ScmRights(fds) = message {
+                descriptors.extend(fds);
+            }
+        }
+        if received.flags.contains(ReturnFlags::CTRUNC) {
+            return Err(WireError::Descriptors(descriptors.len() + 1));
+        }
+        match received.bytes {
+            0 if filled == 0 => return Ok(false),
+            0 => return Err(WireError::Ended),
+            n => filled += n,
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::VerifyKind;
+    use std::io::Read as _;
+    use std::os::unix::net::UnixStream;
+
+    #[test]
+    fn a_request_crosses_with_its_descriptor() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (read_end, write_end) = rustix::pipe::pipe().unwrap();
+        rustix::io::write(&write_end, b"content").unwrap();
+        drop(write_end);
+        let request = Request::Verify { kind: VerifyKind::Pdf, max_pages: 3, max_bytes: 10 };
+        send_request(&ours, &request, Some(read_end.as_fd())).unwrap();
+        let (received, descriptor) = receive_request(&theirs).unwrap().unwrap();
+        assert_eq!(received, request);
+        let mut text = String::new();
+        std::fs::File::from(descriptor.unwrap()).read_to_string(&mut text).unwrap();
+        assert_eq!(text, "content");
+        drop(ours);
+        assert!(receive_request(&theirs).unwrap().is_none());
+    }
+}
