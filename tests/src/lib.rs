@@ -1,1 +1,195 @@
-//! End-to-end tests live in `tests/tests`.
+//! Set-up shared by the end-to-end tests: the real programs, a private ClamAV, scratch directories, the expected outcomes.
+//!
+//! **Invariant:** nothing here stands in for a part of the line; the only thing played is a scanner that lies, in
+//! [`fake_clamd`].
+
+pub mod clamd;
+pub mod expected;
+pub mod fake_clamd;
+pub mod released;
+
+use anyhow::{Context as _, Result, ensure};
+use model::report::SessionReport;
+use sha2::{Digest as _, Sha256};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use testkit::Sample;
+
+pub use clamd::Clamd;
+pub use fake_clamd::{FakeClamd, ScanAnswer};
+
+/// A command that runs `program`.
+#[expect(clippy::disallowed_methods, reason = "the tests run the programs as a person would, from outside")]
+pub fn command(program: impl AsRef<OsStr>) -> Command {
+    Command::new(program)
+}
+
+/// A program of the workspace, beside the test executable's folder (`target/PROFILE/NAME`).
+///
+/// # Errors
+/// When it has not been built.
+pub fn program(name: &str) -> Result<PathBuf> {
+    let own = std::env::current_exe().context("the test's own path")?;
+    let path = own.ancestors().nth(2).context("the target folder")?.join(name);
+    ensure!(path.is_file(), "{} is missing; build it with `cargo build -p schleuse -p schleuse-worker`", path.display());
+    Ok(path)
+}
+
+/// How a command ended.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    /// Exit status; -1 after a signal.
+    pub status: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+/// Runs a command to its end.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run(command: &mut Command) -> Result<Ended> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("running {command:?}"))?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Ended { status: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) })
+}
+
+/// A directory of a test's own, with a state, a release target and media; gone when dropped.
+#[derive(Debug)]
+pub struct Scratch(TempDir);
+
+impl Scratch {
+    /// An empty one.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn new() -> Result<Self> {
+        Ok(Self(tempfile::tempdir().context("a scratch directory")?))
+    }
+
+    /// A path in it.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// The station's state.
+    pub fn state(&self) -> PathBuf {
+        self.path("state")
+    }
+
+    /// Where releases go.
+    pub fn release(&self) -> PathBuf {
+        self.path("release")
+    }
+
+    /// A directory medium with these samples.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn tree(&self, name: &str, samples: &[Sample]) -> Result<PathBuf> {
+        let dir = self.path(name);
+        std::fs::create_dir(&dir).with_context(|| format!("making {}", dir.display()))?;
+        testkit::write_tree(&dir, samples)?;
+        Ok(dir)
+    }
+
+    /// A directory medium with one text file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn one_text_file(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.path(name);
+        std::fs::create_dir(&dir)?;
+        std::fs::write(dir.join("Notiz.txt"), "Der Ausflug an den See fällt aus.\n")?;
+        Ok(dir)
+    }
+
+    /// `schleuse process SOURCE` with this state and release target.
+    ///
+    /// # Errors
+    /// When the program has not been built.
+    pub fn process(&self, source: &Path, clamd: &str) -> Result<Command> {
+        let mut command = command(program("schleuse")?);
+        command.arg("process").arg(source).arg("--release-to").arg(self.release()).arg("--state").arg(self.state());
+        command.arg("--clamd").arg(clamd).arg("--report").arg(self.path("report.json"));
+        Ok(command)
+    }
+
+    /// Another command of `schleuse`, on this state.
+    ///
+    /// # Errors
+    /// When the program has not been built, or cannot be started.
+    pub fn schleuse<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Result<Ended> {
+        run(command(program("schleuse")?).args(arguments).arg("--state").arg(self.state()))
+    }
+
+    /// `schleuse verify-release DIR`.
+    ///
+    /// # Errors
+    /// As [`Scratch::schleuse`].
+    pub fn verify_release(&self, dir: &Path) -> Result<Ended> {
+        self.schleuse(&[OsStr::new("verify-release"), dir.as_os_str()])
+    }
+
+    /// The report of the last session that ended.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn report(&self) -> Result<SessionReport> {
+        let text = std::fs::read(self.path("report.json")).context("the report")?;
+        serde_json::from_slice(&text).context("the report's JSON")
+    }
+
+    /// Names in the release target, hidden ones too; empty when there is no target.
+    ///
+    /// # Errors
+    /// When it cannot be listed.
+    pub fn released_names(&self) -> Result<Vec<String>> {
+        if !self.release().exists() {
+            return Ok(Vec::new());
+        }
+        let entries = std::fs::read_dir(self.release())?;
+        entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
+    }
+}
+
+/// SHA-256 of a file, hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256_of(path: &Path) -> Result<String> {
+    let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    Ok(Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat())
+}
+
+/// The samples at these paths.
+///
+/// # Errors
+/// When one is not there.
+pub fn samples_at(paths: &[&str]) -> Result<Vec<Sample>> {
+    let all = testkit::sample_medium()?;
+    let at = |path: &&str| all.iter().find(|sample| sample.escaped_path() == **path).cloned();
+    paths.iter().map(|path| at(path).with_context(|| format!("no sample {path}"))).collect()
+}
+
+/// One sample of each way through the line, quick ones: rebuilt text and pictures, a rendered PDF, an office document, an
+/// archive, and two that are withheld.
+///
+/// # Errors
+/// When a sample is not there.
+pub fn small_medium() -> Result<Vec<Sample>> {
+    samples_at(&[
+        "Verträge und Angebote/Rahmenvertrag Müller & Söhne.pdf",
+        "Verträge und Angebote/Angebot 2026-014.docx",
+        "Verträge und Angebote/Gehaltsvereinbarung (verschlüsselt).pdf",
+        "Buchhaltung/Jahresabschluss 2025/Kontoauszug.csv",
+        "Schriftverkehr/Anlage.docx",
+        "Bilder/Ausflug an den See/Foto 002 (gedreht).jpg",
+        "Bilder/Ausflug an den See/Diagramm.png",
+        "Bilder/Ausflug an den See/Fax.tiff",
+    ])
+}

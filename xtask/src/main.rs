@@ -1,2 +1,61 @@
-//! Entry point.
-fn main() {}
+//! `cargo xtask …`: what must work on every machine. See `cargo xtask --help`.
+
+mod bench;
+mod checks;
+mod clamd;
+mod corpus;
+mod demo;
+mod run;
+mod setup;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Everything around the product: set-up, demonstration, checks, measurements.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Install the Debian packages and tools that are absent; says which.
+    Setup,
+    /// Set up, build, make the sample medium, take it through the lock, and show what came of it. Output stays in `demo/`.
+    Demo,
+    /// Set up and run every check.
+    Test,
+    /// What continuous integration runs: the same as `test`.
+    Ci,
+    /// Write the sample medium as a tree and as FAT32 images, and renew samples/MANIFEST.toml.
+    Samples {
+        /// Where to.
+        #[arg(default_value = "target/samples")]
+        dir: PathBuf,
+    },
+    /// Run the line (release build) over a folder of documents and print what came of each format.
+    Corpus {
+        /// The folder; it is only read.
+        dir: PathBuf,
+    },
+    /// Measure the ratios of the design (release build).
+    Bench {
+        /// Folder with `pdf/` and office documents; without it the sample documents are used.
+        dir: Option<PathBuf>,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().context("workspace")?.to_path_buf();
+    std::env::set_current_dir(&root)?;
+    match Cli::parse().command {
+        Command::Setup => setup::setup(),
+        Command::Demo => demo::demo(&root),
+        Command::Test | Command::Ci => checks::all(&root),
+        Command::Samples { dir } => demo::samples(&root, &dir),
+        Command::Corpus { dir } => corpus::corpus(&root, &dir),
+        Command::Bench { dir } => bench::bench(&root, dir.as_deref()),
+    }
+}

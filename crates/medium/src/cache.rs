@@ -1,16 +1,19 @@
-//! A read-only window on an image with a small block cache, in the shape the file-system crates want.
+//! A read-only window on an image, with a small block cache.
 //!
-//! **Invariant (I5):** writing is an error, whatever a crate tries.
+//! **Invariant (I5):** there is no way to write through it, and no way to read outside of it.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
 
 const BLOCK_BYTES: u64 = 64 << 10;
 // BOUND: 64 blocks of 64 KiB, 4 MiB in all: enough that the table and the directory being walked stay in memory.
 const BLOCKS: usize = 64;
+/// What is read at a time where a whole block cannot be: a defective sector takes nothing else with it.
+const SECTOR_BYTES: u64 = 512;
 
 /// Bytes `start..start + length` of an image.
 #[derive(Debug)]
@@ -18,72 +21,128 @@ pub struct Window {
     file: Rc<File>,
     start: u64,
     length: u64,
-    position: u64,
-    blocks: VecDeque<(u64, Rc<Vec<u8>>)>,
+    blocks: RefCell<VecDeque<(u64, Rc<Vec<u8>>)>>,
 }
 
 impl Window {
     /// A window on part of a file; it never reaches past it.
     pub fn new(file: Rc<File>, start: u64, length: u64) -> Self {
-        Self { file, start, length, position: 0, blocks: VecDeque::new() }
+        // No read can then be beyond the largest offset.
+        let length = length.min(u64::MAX - start);
+        Self { file, start, length, blocks: RefCell::default() }
     }
 
-    fn block(&mut self, number: u64) -> io::Result<Rc<Vec<u8>>> {
-        if let Some((_, block)) = self.blocks.iter().find(|(n, _)| *n == number) {
+    /// Reads at least one byte from `offset`, and no more than fit into `out`; none only when `out` is empty.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` at the end of the window or of the file, or the error of the file.
+    pub fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+        if out.is_empty() {
+            return Ok(0);
+        }
+        if offset >= self.length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let Ok(block) = self.block(offset / BLOCK_BYTES) else { return self.read_sector(offset, out) };
+        let there = block.get((offset % BLOCK_BYTES) as usize..).unwrap_or_default();
+        let n = there.len().min(out.len());
+        match (out.get_mut(..n), there.get(..n)) {
+            (Some(to), Some(from)) if n > 0 => to.copy_from_slice(from),
+            _ => return Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+        Ok(n)
+    }
+
+    /// Fills `out` from `offset`.
+    ///
+    /// # Errors
+    /// As for [`Window::read_at`].
+    pub fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut filled = 0;
+        while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let at = offset.checked_add(filled as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+            filled += self.read_at(at, rest)?;
+        }
+        Ok(())
+    }
+
+    fn block(&self, number: u64) -> io::Result<Rc<Vec<u8>>> {
+        let mut blocks = self.blocks.borrow_mut();
+        if let Some((_, block)) = blocks.iter().find(|(n, _)| *n == number) {
             return Ok(Rc::clone(block));
         }
         let from = number * BLOCK_BYTES;
-        let mut bytes = vec![0; BLOCK_BYTES.min(self.length - from) as usize];
-        let mut filled = 0;
-        while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.file.read_at(rest, self.start + from + filled as u64)? {
-                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                n => filled += n,
-            }
-        }
+        let mut bytes = vec![0; BLOCK_BYTES.min(self.length.saturating_sub(from)) as usize];
+        self.file.read_exact_at(&mut bytes, self.start + from)?;
         let block = Rc::new(bytes);
-        if self.blocks.len() >= BLOCKS {
-            self.blocks.pop_front();
+        if blocks.len() >= BLOCKS {
+            blocks.pop_front();
         }
-        self.blocks.push_back((number, Rc::clone(&block)));
+        blocks.push_back((number, Rc::clone(&block)));
         Ok(block)
     }
-}
 
-impl Read for Window {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.position >= self.length || out.is_empty() {
-            return Ok(0);
+    fn read_sector(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+        let n = (out.len() as u64).min(SECTOR_BYTES - offset % SECTOR_BYTES).min(self.length - offset) as usize;
+        let wanted = out.get_mut(..n).unwrap_or_default();
+        match self.file.read_at(wanted, self.start + offset)? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            n => Ok(n),
         }
-        let block = self.block(self.position / BLOCK_BYTES)?;
-        let within = (self.position % BLOCK_BYTES) as usize;
-        let there = block.get(within..).unwrap_or_default();
-        let n = there.len().min(out.len());
-        for (to, from) in out.iter_mut().zip(there) {
-            *to = *from;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    fn file(bytes: &[u8]) -> Rc<File> {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        Rc::new(file)
+    }
+
+    fn pattern(n: usize) -> Vec<u8> {
+        (0..n).map(|i| (i / 251 + i) as u8).collect()
+    }
+
+    #[test]
+    fn reads_across_blocks_and_stops_at_its_edges() {
+        let bytes = pattern(300_000);
+        let window = Window::new(file(&bytes), 1_000, 200_000);
+        for (offset, length) in [(0, 1), (0, 200_000), (65_535, 2), (65_536, 65_536), (131_071, 3), (199_999, 1)] {
+            let mut out = vec![0; length];
+            window.read_exact_at(offset, &mut out).unwrap();
+            assert_eq!(out, bytes[1_000 + offset as usize..][..length], "{offset} {length}");
         }
-        self.position += n as u64;
-        Ok(n)
+        for (offset, length) in [(199_999, 2), (200_000, 1), (u64::MAX, 1), (u64::MAX - 1, 9)] {
+            let failed = window.read_exact_at(offset, &mut vec![0; length]).unwrap_err();
+            assert_eq!(failed.kind(), io::ErrorKind::UnexpectedEof, "{offset} {length}");
+        }
+        assert_eq!(window.read_at(u64::MAX, &mut []).unwrap(), 0);
     }
-}
 
-impl Seek for Window {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(n) => Some(n),
-            SeekFrom::End(n) => self.length.checked_add_signed(n),
-            SeekFrom::Current(n) => self.position.checked_add_signed(n),
-        };
-        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
+    #[test]
+    fn a_window_wider_than_its_file_ends_where_the_file_ends() {
+        let bytes = pattern(70_000);
+        let window = Window::new(file(&bytes), 10, u64::MAX);
+        let mut out = vec![0; 69_990];
+        window.read_exact_at(0, &mut out).unwrap();
+        assert_eq!(out, bytes[10..]);
+        assert!(window.read_at(69_990, &mut [0]).is_err());
+        assert!(Window::new(file(&bytes), u64::MAX, u64::MAX).read_at(0, &mut [0]).is_err());
     }
-}
 
-impl Write for Window {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(io::ErrorKind::ReadOnlyFilesystem.into())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    #[test]
+    fn more_blocks_than_the_cache_holds_are_read_right() {
+        let bytes = pattern((BLOCKS + 3) * BLOCK_BYTES as usize);
+        let window = Window::new(file(&bytes), 0, bytes.len() as u64);
+        for _ in 0..2 {
+            let mut out = vec![0; bytes.len()];
+            window.read_exact_at(0, &mut out).unwrap();
+            assert!(out == bytes);
+        }
+        assert_eq!(window.blocks.borrow().len(), BLOCKS);
     }
 }

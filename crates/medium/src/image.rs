@@ -24,8 +24,8 @@ pub fn read_image<W: Write>(file: File, limits: ReadLimits, out: &mut FrameWrite
     let mut volumes = Vec::new();
     for partition in &partitions {
         let window = Window::new(Rc::clone(&file), partition.offset_bytes, partition.size_bytes);
-        let volume = fat::Volume::open(window);
-        let root = if several { vec![format!("partition {}", partition.number).into_bytes()] } else { Vec::new() };
+        let volume = if partition.extended { None } else { fat::Volume::open(window) };
+        let root = if several { vec![name_of(partition, &partitions)] } else { Vec::new() };
         announce(&mut inventory, partition, volume.as_ref())?;
         match volume {
             Some(volume) => {
@@ -47,6 +47,13 @@ pub fn read_image<W: Write>(file: File, limits: ReadLimits, out: &mut FrameWrite
     }
     inventory.end()?;
     volumes.iter().try_for_each(|(volume, files)| fat::send_files(volume, files, &limits, out))
+}
+
+/// `partition N`; what only the boot record of a hybrid table knows has numbers of its own.
+fn name_of(partition: &Partition, all: &[Partition]) -> Vec<u8> {
+    let hybrid = all.iter().any(|other| other.scheme != partition.scheme && other.number == partition.number);
+    let table = if hybrid && partition.scheme == "mbr" { " of the boot record" } else { "" };
+    format!("partition {}{table}", partition.number).into_bytes()
 }
 
 fn announce<W: Write>(

@@ -4,11 +4,12 @@
 //! file in inventory order. What cannot be read is an entry all the same (I3). Nothing here can write: descriptors come
 //! opened for reading only (I5).
 //!
-//! **How to add a file system:** one module with a function like [`fat::read_volume`], and one arm in
+//! **How to add a file system:** one module like [`fat`], with `Volume::open`, `inventory` and `send_files`, and one arm in
 //! [`image::read_image`].
 
 mod cache;
 pub mod fat;
+mod gpt;
 pub mod image;
 pub mod partitions;
 mod stream;

@@ -95,38 +95,37 @@ impl<'a, W: Write> Inventory<'a, W> {
     }
 }
 
-/// Sends the content of entry `index`: bytes until the end, the size limit, or a read error with its offset.
+/// Sends the content of entry `index`: bytes until the end, or a read error with its offset. A file whose directory claims
+/// more than the limit is not begun; one that turns out to be larger ends at the limit.
 pub(crate) fn send_content<W: Write>(
     out: &mut FrameWriter<W>,
     index: u32,
     content: Option<&mut dyn Read>,
+    claimed_bytes: u64,
     limits: &ReadLimits,
 ) -> Result<(), ReadError> {
     out.control(&Answer::Content { index })?;
-    let (mut failure, mut offset) = (None, 0u64);
-    match content {
-        None => failure = Some(Failure::Read),
-        Some(content) => {
-            let mut buffer = vec![0; READ_BYTES];
-            loop {
-                match content.read(&mut buffer) {
-                    Ok(0) => break,
-                    Ok(n) if offset + n as u64 > limits.max_file_bytes => {
-                        (failure, offset) = (Some(Failure::Limit), limits.max_file_bytes);
-                        break;
-                    }
-                    Ok(n) => {
-                        out.bytes(buffer.get(..n).unwrap_or_default())?;
-                        offset += n as u64;
-                    }
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(_) => {
-                        failure = Some(Failure::Read);
-                        break;
-                    }
-                }
+    let (failure, offset) = match content {
+        _ if claimed_bytes > limits.max_file_bytes => (Some(Failure::Limit), limits.max_file_bytes),
+        None => (Some(Failure::Read), 0),
+        Some(content) => copy(content, limits.max_file_bytes, out)?,
+    };
+    Ok(out.control(&Answer::EntryEnd { failure, offset })?)
+}
+
+fn copy<W: Write>(content: &mut dyn Read, max_bytes: u64, out: &mut FrameWriter<W>) -> Result<(Option<Failure>, u64), ReadError> {
+    let mut offset = 0u64;
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        match content.read(&mut buffer) {
+            Ok(0) => return Ok((None, offset)),
+            Ok(n) if offset + n as u64 > max_bytes => return Ok((Some(Failure::Limit), max_bytes)),
+            Ok(n) => {
+                out.bytes(buffer.get(..n).unwrap_or_default())?;
+                offset += n as u64;
             }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return Ok((Some(Failure::Read), offset)),
         }
     }
-    Ok(out.control(&Answer::EntryEnd { failure, offset })?)
 }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
+use std::rc::Rc;
 use wire::{EntryKind, FrameWriter};
 
 const BENEATH: ResolveFlags = ResolveFlags::BENEATH
@@ -22,9 +23,10 @@ const BENEATH: ResolveFlags = ResolveFlags::BENEATH
 pub fn read_tree<W: Write>(root: BorrowedFd<'_>, limits: ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
     let mut inventory = Inventory::new(out, limits);
     let mut files = Vec::new();
-    let mut waiting = VecDeque::from([Vec::new()]);
+    let mut waiting: VecDeque<Rc<[Vec<u8>]>> = VecDeque::from([Rc::from([])]);
     while let Some(directory) = waiting.pop_front() {
-        let Some(names) = open(root, &directory, OFlags::RDONLY | OFlags::DIRECTORY).and_then(|fd| names_in(&fd)) else {
+        let opened = open(root, &directory, OFlags::RDONLY | OFlags::DIRECTORY);
+        let Some((fd, names)) = opened.and_then(|fd| names_in(&fd).map(|names| (fd, names))) else {
             if directory.is_empty() {
                 return Err(ReadError::Source { offset: 0 });
             }
@@ -33,16 +35,17 @@ pub fn read_tree<W: Write>(root: BorrowedFd<'_>, limits: ReadLimits, out: &mut F
         };
         for name in names {
             let path = child(&directory, &name);
-            let (kind, size) = look_at(root, &path).map_or((EntryKind::Unreadable, 0), |stat| (kind_of(&stat), stat.stx_size));
+            let (kind, size_bytes) = look_at(&fd, &name).map_or((EntryKind::Unreadable, 0), |stat| (kind_of(&stat), stat.stx_size));
             match kind {
-                EntryKind::Directory if !inventory.may_descend(&path) => drop(inventory.entry(&path, EntryKind::Unreadable, 0)?),
-                EntryKind::Directory => {
+                EntryKind::Directory if inventory.may_descend(&path) => {
                     inventory.entry(&path, kind, 0)?;
-                    waiting.push_back(path);
+                    waiting.push_back(path.into());
                 }
+                EntryKind::Directory => drop(inventory.entry(&path, EntryKind::Unreadable, 0)?),
                 EntryKind::File => {
-                    let index = inventory.entry(&path, kind, size)?;
-                    files.push((index, path));
+                    let index = inventory.entry(&path, kind, size_bytes)?;
+                    // Files of a directory share its path: memory stays flat however deep they lie.
+                    files.push(FileAt { index, directory: Rc::clone(&directory), name, size_bytes });
                 }
                 EntryKind::Link | EntryKind::Special | EntryKind::Stream | EntryKind::Unreadable => {
                     inventory.entry(&path, kind, 0)?;
@@ -51,15 +54,20 @@ pub fn read_tree<W: Write>(root: BorrowedFd<'_>, limits: ReadLimits, out: &mut F
         }
     }
     inventory.end()?;
-    for (index, path) in files {
+    files.iter().try_for_each(|file| {
         // Not blocking: a FIFO put there since the inventory must not stop the walk.
-        let content = open(root, &path, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW);
-        match content.filter(is_regular).map(File::from) {
-            Some(mut file) => send_content(out, index, Some(&mut file as &mut dyn Read), &limits)?,
-            None => send_content(out, index, None, &limits)?,
-        }
-    }
-    Ok(())
+        let content = open(root, &child(&file.directory, &file.name), OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW);
+        let mut content = content.filter(is_regular).map(File::from);
+        send_content(out, file.index, content.as_mut().map(|file| file as &mut dyn Read), file.size_bytes, &limits)
+    })
+}
+
+/// A regular file met in the inventory.
+struct FileAt {
+    index: u32,
+    directory: Rc<[Vec<u8>]>,
+    name: Vec<u8>,
+    size_bytes: u64,
 }
 
 fn child(path: &[Vec<u8>], name: &[u8]) -> Vec<Vec<u8>> {
@@ -86,12 +94,10 @@ fn names_in(directory: &OwnedFd) -> Option<Vec<Vec<u8>>> {
     Some(names)
 }
 
-/// The parent is opened beneath the root and the last component is looked at without following it.
-fn look_at(root: BorrowedFd<'_>, path: &[Vec<u8>]) -> Option<Statx> {
-    let (name, parent) = path.split_last()?;
-    let parent = open(root, parent, OFlags::RDONLY | OFlags::DIRECTORY)?;
+/// Looks at an entry without following it.
+fn look_at(directory: &OwnedFd, name: &[u8]) -> Option<Statx> {
     let wanted = StatxFlags::TYPE | StatxFlags::SIZE;
-    statx(&parent, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW, wanted).ok()
+    statx(directory, OsStr::from_bytes(name), AtFlags::SYMLINK_NOFOLLOW, wanted).ok()
 }
 
 fn is_regular(file: &impl AsFd) -> bool {

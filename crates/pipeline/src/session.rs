@@ -227,6 +227,9 @@ impl<'a> Session<'a> {
                 Some(unpacked) = self.unpacked.recv() => self.take_members(unpacked)?,
                 Some(ended) = on_the_line.join_next() => {
                     let (order, line) = ended.map_err(|_| StationFault::Internal("item task"))??;
+                    if let Accounted::Complete(line) = &line {
+                        self.note_item(line);
+                    }
                     self.lines.insert(order, line);
                 }
                 arrival = arrivals.recv(), if room && !reader_ended => match arrival {
@@ -385,6 +388,7 @@ impl<'a> Session<'a> {
         };
         async move {
             let order = item.provenance().order.clone();
+            let begun = std::time::Instant::now();
             let ended = match line.run(item).await? {
                 Ended::Sanitised(item) => Accounted::Sanitised(item),
                 Ended::Held(held) => {
@@ -394,6 +398,9 @@ impl<'a> Session<'a> {
                     Accounted::Complete(line)
                 }
             };
+            // The position, not the name: names are personal data and belong into the encrypted chain, not into a log.
+            let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(item = ?order, duration_ms, "item ended");
             Ok((order, ended))
         }
     }

@@ -1,11 +1,14 @@
-//! Frames: `version u8 | kind u8 | length u32 little-endian | payload`.
+//! Frames: `version u8 | kind u8 | job u32 | length u32 | payload`, numbers little-endian.
+//!
+//! Both sides count the jobs of a worker. A frame that belongs to another job than the one being heard is refused, so that
+//! what a worker says about one item can never be taken for what it says about the next.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{Read, Write};
 
 /// Version of the protocol; both programs come from one build, so there is exactly one.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 /// Longest payload of a frame.
 // BOUND: one MiB keeps a lying worker from making the supervisor allocate; a page of pixels takes a handful of frames.
 pub const MAX_FRAME_BYTES: usize = 1 << 20;
@@ -31,6 +34,9 @@ pub enum WireError {
     /// A frame kind that does not exist.
     #[error("frame kind {0} does not exist")]
     Kind(u8),
+    /// A frame of another job.
+    #[error("a frame of job {0}, not of job {1}")]
+    Job(u32, u32),
     /// A length over the cap.
     #[error("frame of {0} bytes is longer than {MAX_FRAME_BYTES}")]
     Length(u64),
@@ -59,17 +65,25 @@ pub enum Frame<T> {
 
 /// Writes frames.
 #[derive(Debug)]
-pub struct FrameWriter<W: Write>(W);
+pub struct FrameWriter<W: Write> {
+    writer: W,
+    job: u32,
+}
 
 impl<W: Write> FrameWriter<W> {
     /// Over any writer; frames are written in one call each.
     pub const fn new(writer: W) -> Self {
-        Self(writer)
+        Self { writer, job: 1 }
     }
 
-    /// The writer underneath.
-    pub const fn get_mut(&mut self) -> &mut W {
-        &mut self.0
+    /// A frame writer of the same job over the same writer, for a sink that wants to own one.
+    pub const fn by_ref(&mut self) -> FrameWriter<&mut W> {
+        FrameWriter { job: self.job, writer: &mut self.writer }
+    }
+
+    /// The next request is being answered from here on.
+    pub const fn next_job(&mut self) {
+        self.job = self.job.wrapping_add(1);
     }
 
     /// Sends a control message.
@@ -92,32 +106,40 @@ impl<W: Write> FrameWriter<W> {
     fn frame(&mut self, kind: u8, payload: &[u8]) -> Result<(), WireError> {
         let length = u32::try_from(payload.len()).ok().filter(|l| *l as usize <= MAX_FRAME_BYTES);
         let length = length.ok_or(WireError::Length(payload.len() as u64))?.to_le_bytes();
-        let [a, b, c, d] = length;
-        let head = [VERSION, kind, a, b, c, d];
+        let ([a, b, c, d], [j, k, l, m]) = (length, self.job.to_le_bytes());
+        let head = [VERSION, kind, j, k, l, m, a, b, c, d];
         if payload.len() < 4096 {
             let mut whole = Vec::with_capacity(head.len() + payload.len());
             whole.extend_from_slice(&head);
             whole.extend_from_slice(payload);
-            return self.0.write_all(&whole).map_err(WireError::Write);
+            return self.writer.write_all(&whole).map_err(WireError::Write);
         }
-        self.0.write_all(&head).map_err(WireError::Write)?;
-        self.0.write_all(payload).map_err(WireError::Write)
+        self.writer.write_all(&head).map_err(WireError::Write)?;
+        self.writer.write_all(payload).map_err(WireError::Write)
     }
 }
 
 /// Reads frames.
 #[derive(Debug)]
-pub struct FrameReader<R: Read>(R);
+pub struct FrameReader<R: Read> {
+    reader: R,
+    job: u32,
+}
 
 impl<R: Read> FrameReader<R> {
     /// The reader underneath.
     pub const fn get_mut(&mut self) -> &mut R {
-        &mut self.0
+        &mut self.reader
     }
 
     /// Over any reader.
     pub const fn new(reader: R) -> Self {
-        Self(reader)
+        Self { reader, job: 1 }
+    }
+
+    /// The answer to the next request is being read from here on.
+    pub const fn next_job(&mut self) {
+        self.job = self.job.wrapping_add(1);
     }
 
     /// The next frame; `None` when the other side ended between two frames.
@@ -125,13 +147,17 @@ impl<R: Read> FrameReader<R> {
     /// # Errors
     /// Everything a lying or dying worker can do.
     pub fn read_frame<T: DeserializeOwned>(&mut self) -> Result<Option<Frame<T>>, WireError> {
-        let mut head = [0u8; 6];
+        let mut head = [0u8; 10];
         if !self.fill(&mut head)? {
             return Ok(None);
         }
-        let [version, kind, a, b, c, d] = head;
+        let [version, kind, j, k, l, m, a, b, c, d] = head;
         if version != VERSION {
             return Err(WireError::Version(version));
+        }
+        let job = u32::from_le_bytes([j, k, l, m]);
+        if job != self.job {
+            return Err(WireError::Job(job, self.job));
         }
         let length = u32::from_le_bytes([a, b, c, d]) as usize;
         if length > MAX_FRAME_BYTES {
@@ -157,7 +183,7 @@ impl<R: Read> FrameReader<R> {
         let mut filled = 0;
         while filled < buffer.len() {
             let Some(rest) = buffer.get_mut(filled..) else { return Err(WireError::Ended) };
-            match self.0.read(rest) {
+            match self.reader.read(rest) {
                 Ok(0) if filled == 0 => return Ok(false),
                 Ok(0) => return Err(WireError::Ended),
                 Ok(n) => filled += n,
@@ -189,20 +215,35 @@ mod tests {
         }
     }
 
-    #[test]
-    fn lies_are_named() {
-        assert!(matches!(read_all(&[9, 1, 0, 0, 0, 0])[..], [Err(WireError::Version(9))]));
-        assert!(matches!(read_all(&[1, 7, 0, 0, 0, 0])[..], [Err(WireError::Kind(7))]));
-        assert!(matches!(read_all(&[1, 2, 255, 255, 255, 255])[..], [Err(WireError::Length(_))]));
-        assert!(matches!(read_all(&[1, 2, 4, 0, 0, 0, 1])[..], [Err(WireError::Ended)]));
-        assert!(matches!(read_all(&[1, 2, 0, 0, 0, 0])[..], [Err(WireError::Decode)]));
-        assert!(matches!(read_all(&[1])[..], [Err(WireError::Ended)]));
-        assert!(matches!(read_all(&[1, 1, 2, 0, 0, 0, 1, b'a', 0])[..], [Ok(_), Err(WireError::Ended)]));
+    const VERSION_1: [u8; 10] = [1, 1, 1, 0, 0, 0, 0, 0, 0, 0];
+
+    fn frame(kind: u8, job: u32, length: u32, payload: &[u8]) -> Vec<u8> {
+        [&[VERSION, kind], &job.to_le_bytes()[..], &length.to_le_bytes()[..], payload].concat()
     }
 
     #[test]
-    fn trailing_bytes_in_a_message_are_refused() {
-        assert!(matches!(read_all(&[1, 1, 3, 0, 0, 0, 1, b'a', 0])[..], [Err(WireError::Decode)]));
+    fn lies_are_named() {
+        assert!(matches!(read_all(&VERSION_1)[..], [Err(WireError::Version(1))]));
+        assert!(matches!(read_all(&frame(7, 1, 0, b""))[..], [Err(WireError::Kind(7))]));
+        assert!(matches!(read_all(&frame(2, 1, u32::MAX, b""))[..], [Err(WireError::Length(_))]));
+        assert!(matches!(read_all(&frame(2, 1, 4, b"x"))[..], [Err(WireError::Ended)]));
+        assert!(matches!(read_all(&frame(2, 1, 0, b""))[..], [Err(WireError::Decode)]));
+        assert!(matches!(read_all(&[VERSION])[..], [Err(WireError::Ended)]));
+        // A message with bytes behind it, inside its own frame.
+        assert!(matches!(read_all(&frame(1, 1, 3, b"\x01a\0"))[..], [Err(WireError::Decode)]));
+    }
+
+    #[test]
+    fn what_belongs_to_another_job_is_refused() {
+        assert!(matches!(read_all(&frame(1, 2, 2, b"\x01a"))[..], [Err(WireError::Job(2, 1))]));
+        let mut out = Vec::new();
+        let mut writer = FrameWriter::new(&mut out);
+        writer.control(&"late".to_owned()).unwrap();
+        writer.next_job();
+        writer.by_ref().control(&"next".to_owned()).unwrap();
+        let mut reader = FrameReader::new(&out[..]);
+        reader.next_job();
+        assert!(matches!(reader.read_frame::<String>(), Err(WireError::Job(1, 2))));
     }
 
     proptest! {

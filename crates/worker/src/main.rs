@@ -21,6 +21,7 @@ fn main() -> anyhow::Result<()> {
     let mut state = roles::State { fonts, rules: None };
     while let Some((request, descriptor)) = wire::receive_request(confined.job())? {
         roles::serve(&confined, &mut state, request, descriptor, &mut out)?;
+        out.next_job();
         // `render` and `verify` never see two items.
         if role != Role::Inspect {
             break;

@@ -132,7 +132,7 @@ fn with_bytes<W: Write>(
 }
 
 fn pages<W: Write>(state: &State, request: &Request, bytes: Vec<u8>, out: &mut FrameWriter<W>) -> Result<(), WireError> {
-    let mut sink = WireSink::new(FrameWriter::new(out.get_mut()));
+    let mut sink = WireSink::new(out.by_ref());
     let done = match request {
         Request::RenderPdf(limits) => render::render_pdf(bytes, limits, &state.fonts, &mut sink),
         Request::RenderImage { format, limits } => render::render_image(bytes, *format, limits, &state.fonts, &mut sink),

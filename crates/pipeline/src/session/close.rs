@@ -31,9 +31,12 @@ impl Session<'_> {
         for line in lines.into_values() {
             let line = match line {
                 Accounted::Complete(line) => line,
-                Accounted::Sanitised(item) => self.put(&item, &mut names, &mut release)?,
+                Accounted::Sanitised(item) => {
+                    let line = self.put(&item, &mut names, &mut release)?;
+                    self.note_item(&line);
+                    line
+                }
             };
-            self.note_item(&line);
             items.push(line);
         }
         let head = self.station.recorder.flush().await?;
@@ -108,7 +111,7 @@ impl Session<'_> {
         if text && !claimed.is_empty() && formats.may_claim(item.format(), claimed) { "" } else { extension }
     }
 
-    fn note_item(&self, line: &ItemLine) {
+    pub(super) fn note_item(&self, line: &ItemLine) {
         let event = match line.disposition {
             Outcome::Released => events::ITEM_RELEASED,
             Outcome::Withheld => events::ITEM_WITHHELD,

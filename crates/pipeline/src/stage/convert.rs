@@ -1,7 +1,7 @@
 //! Convert: pixels → PDF or image, text → text, archive → members; what comes out is verified before it counts.
 
 use super::verify::{Refused, Verify};
-use super::{Shared, hold_for_trouble, own_finding, own_removed};
+use super::{Shared, hold_for_trouble, conversion_finding, own_removed};
 use crate::encode;
 use crate::fault::StationFault;
 use crate::line::Stage;
@@ -162,7 +162,7 @@ fn page_of(index: u32, page: PageIn, findings: &mut Vec<Finding>) -> Page {
     let number = index + 1;
     match page {
         PageIn::Pixels { start, pixels, text, findings: seen } => {
-            findings.extend(seen.into_iter().map(own_finding).map(|f| Finding { detail: format!("page {number}: {}", f.detail), ..f }));
+            findings.extend(seen.into_iter().map(conversion_finding).map(|f| Finding { detail: format!("page {number}: {}", f.detail), ..f }));
             let rgb = encode::rgb(start.pixels, &pixels);
             let raster = Raster { width_px: start.width_px, height_px: start.height_px, rgb };
             let run = |t: workers::PageText| TextRun { text: t.text, x_pt: t.x_pt, y_pt: t.y_pt, width_pt: t.width_pt, size_pt: t.size_pt, angle_deg: t.angle_deg };
@@ -194,7 +194,7 @@ fn rebuild_image(shared: &Shared, content: &SpoolFile, format: Format) -> Result
     };
     let (bytes, kind, extension) = image_bytes(format, &start, &pixels, policy.convert.jpeg_quality)?;
     let bytes = put(shared, &bytes)?;
-    Ok(Made { bytes, kind, extension, findings: seen.into_iter().map(own_finding).collect(), removed: Vec::new() })
+    Ok(Made { bytes, kind, extension, findings: seen.into_iter().map(conversion_finding).collect(), removed: Vec::new() })
 }
 
 fn image_bytes(format: Format, start: &PageStart, pixels: &[u8], quality: u8) -> Result<(Vec<u8>, VerifyKind, &'static str), Trouble> {
@@ -208,7 +208,7 @@ fn image_bytes(format: Format, start: &PageStart, pixels: &[u8], quality: u8) ->
 fn rebuild_text(shared: &Shared, content: &SpoolFile, format: Format) -> Result<Made, Trouble> {
     let (bytes, removed, findings) = workers::rebuild_text(&shared.worker, &shared.settings.policy, content, format, &shared.spool)?;
     let kind = if format == Format::Csv { VerifyKind::Csv } else { VerifyKind::Text };
-    let findings = findings.into_iter().map(own_finding).collect();
+    let findings = findings.into_iter().map(conversion_finding).collect();
     Ok(Made { bytes, kind, extension: "txt", findings, removed: own_removed(removed) })
 }
 

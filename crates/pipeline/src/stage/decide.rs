@@ -5,7 +5,7 @@ use crate::fault::StationFault;
 use crate::line::Stage;
 use model::format::Action;
 use model::item::{Cleared, Item, Scanned, Step};
-use model::{Format, Reason};
+use model::{Format, Reason, Verdict};
 
 /// The stage.
 pub(crate) struct Decide(pub(crate) Shared);
@@ -20,7 +20,9 @@ impl Stage for Decide {
         let item = match item.cleared(action) {
             Ok(item) => item,
             Err(item) => {
-                let reason = reason_of(item.findings());
+                // What is stripped whatever is in it is called so; the suspicion stays in the findings.
+                let stripped = action == Action::Strip && item.verdict() == Verdict::Suspicious;
+                let reason = if stripped { Reason::Stripped } else { reason_of(item.findings()) };
                 return Ok(Step::Withhold(item.hold(reason, Some(format))));
             }
         };

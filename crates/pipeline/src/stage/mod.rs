@@ -91,6 +91,11 @@ pub(crate) fn own_finding(raw: RawFinding) -> Finding {
     Finding::own(raw.code, raw.effect.max(least), shown(raw.detail))
 }
 
+/// A finding made while converting: the verdict is already there, so it counts as the worker says.
+pub(crate) fn conversion_finding(raw: RawFinding) -> Finding {
+    Finding::own(raw.code, raw.effect, shown(raw.detail))
+}
+
 /// A worker's list of removed content as ours.
 pub(crate) fn own_removed(raw: Vec<RawRemoved>) -> Vec<Removed> {
     // BOUND: a report line stays readable; the counts beyond are in none of them.

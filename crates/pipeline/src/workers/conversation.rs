@@ -99,6 +99,10 @@ pub(crate) struct Conversation {
     worker: Worker,
     job: UnixStream,
     frames: FrameReader<Deadlined>,
+    /// Requests asked so far.
+    asked: u32,
+    /// Whether the last request has been answered to its end.
+    at_rest: bool,
 }
 
 impl Conversation {
@@ -119,12 +123,17 @@ impl Conversation {
         let _ = rustix::pipe::fcntl_setpipe_size(&answers, wire::MAX_FRAME_BYTES);
         let silent = Duration::from_secs(policy.silent_seconds.into());
         let frames = FrameReader::new(Deadlined { answers, silent, wall, until: Instant::now() + wall });
-        Ok(Self { worker, job, frames })
+        Ok(Self { worker, job, frames, asked: 0, at_rest: true })
     }
 
     /// Sends a request; its deadline begins now.
     pub(crate) fn ask(&mut self, request: &Request, descriptor: Option<BorrowedFd<'_>>) -> Result<(), Trouble> {
         self.frames.get_mut().restart();
+        self.at_rest = false;
+        if self.asked > 0 {
+            self.frames.next_job();
+        }
+        self.asked += 1;
         match wire::send_request(&self.job, request, descriptor) {
             Ok(()) => Ok(()),
             Err(_) => Err(self.ended()),
@@ -134,8 +143,14 @@ impl Conversation {
     /// The next thing the worker says.
     pub(crate) fn hear(&mut self) -> Result<Heard, Trouble> {
         match self.frames.read_frame::<Answer>() {
-            Ok(Some(Frame::Control(Answer::Failed { failure, number }))) => Err(Trouble::Failed(failure, number)),
-            Ok(Some(Frame::Control(answer))) => Ok(Heard::Answer(answer)),
+            Ok(Some(Frame::Control(Answer::Failed { failure, number }))) => {
+                self.at_rest = true;
+                Err(Trouble::Failed(failure, number))
+            }
+            Ok(Some(Frame::Control(answer))) => {
+                self.at_rest = is_last(&answer);
+                Ok(Heard::Answer(answer))
+            }
             Ok(Some(Frame::Bytes(bytes))) => Ok(Heard::Bytes(bytes)),
             Ok(None) | Err(WireError::Ended) => Err(self.ended()),
             Err(WireError::Read(error)) if error.kind() == io::ErrorKind::TimedOut => {
@@ -159,6 +174,11 @@ impl Conversation {
         }
     }
 
+    /// Whether the worker can be given another request.
+    pub(crate) const fn at_rest(&self) -> bool {
+        self.at_rest
+    }
+
     fn ended(&mut self) -> Trouble {
         // It hung up on us: whatever it is still doing, it is done.
         match self.worker.wait_at_most(Duration::from_secs(5)) {
@@ -169,6 +189,30 @@ impl Conversation {
             }
             Err(error) => Trouble::Station(error.into()),
         }
+    }
+}
+
+/// Whether nothing of the same request follows this answer.
+const fn is_last(answer: &Answer) -> bool {
+    match answer {
+        Answer::Done
+        | Answer::Failed { .. }
+        | Answer::Inspected(_)
+        | Answer::YaraHits { .. }
+        | Answer::Stripped(_)
+        | Answer::Rebuilt { .. }
+        | Answer::Accepted { .. }
+        | Answer::Rejected { .. } => true,
+        Answer::Entry { .. }
+        | Answer::Content { .. }
+        | Answer::EntryEnd { .. }
+        | Answer::Volume(_)
+        | Answer::InventoryEnd { .. }
+        | Answer::Document { .. }
+        | Answer::Page(_)
+        | Answer::PageText(_)
+        | Answer::PageEnd { .. }
+        | Answer::PageFailed { .. } => false,
     }
 }
 

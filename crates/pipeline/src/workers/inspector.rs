@@ -66,8 +66,9 @@ impl InspectorPool {
             None => self.start()?,
         };
         let done = job(&mut inspector);
-        // A worker that refused a job by the protocol is in order; anything else is not trusted with another item.
-        if matches!(done, Ok(_) | Err(Trouble::Failed(..))) {
+        // A worker that refused a job by the protocol is in order; anything else is not trusted with another item. One that
+        // is still talking about this item would be heard by the next.
+        if matches!(done, Ok(_) | Err(Trouble::Failed(..))) && inspector.0.at_rest() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(inspector);
         }
         done
@@ -160,7 +161,7 @@ impl Inspector {
             })?;
             let Answer::EntryEnd { failure, offset } = end else { return Err(Trouble::Protocol("member end")) };
             if let Some(failure) = failure {
-                return Err(Trouble::Failed(failure, offset));
+                return Err(Trouble::Failed(failure, number_of(failure, limits).unwrap_or(offset)));
             }
             let content = match kind {
                 EntryKind::File | EntryKind::Stream => MemberContent::Spooled(finish(writer)?),
@@ -173,6 +174,17 @@ impl Inspector {
     fn ask(&mut self, content: &SpoolFile, request: &Request) -> Result<(), Trouble> {
         let file = content.open().map_err(|error| Trouble::Station(error.into()))?;
         self.0.ask(request, Some(file.as_fd()))
+    }
+}
+
+/// The number of the limit a member ran into.
+fn number_of(failure: Failure, limits: &UnpackLimits) -> Option<u64> {
+    match failure {
+        Failure::LimitMembers => Some(limits.max_members.into()),
+        Failure::LimitExpanded => Some(limits.max_expanded_bytes),
+        Failure::LimitRatio => Some(limits.max_ratio.into()),
+        Failure::Limit => Some(limits.max_member_bytes),
+        _ => None,
     }
 }
 

@@ -28,6 +28,9 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
         warn_of_first_identity(&station);
         pipeline::process(&station, &job, progress).await
     })?;
+    if let Some(peak_kib) = peak_memory_kib() {
+        tracing::info!(peak_kib, "peak memory of the supervisor");
+    }
     if let Some(path) = &order.report {
         let json = serde_json::to_vec_pretty(&finished.report)?;
         std::fs::write(path, json).with_context(|| format!("the report {} cannot be written", path.display()))?;
@@ -39,6 +42,12 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
     }
     let totals = &finished.report.totals;
     Ok(if totals.withheld + totals.unreadable > 0 { WITHHELD } else { 0 })
+}
+
+/// `VmHWM` of this process (proc(5)).
+fn peak_memory_kib() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 fn source(path: &Path) -> anyhow::Result<PathBuf> {

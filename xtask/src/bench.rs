@@ -1,0 +1,170 @@
+//! The ratios of the design, each measured against its floor in the same run, on a release build.
+
+use crate::clamd::Clamd;
+use crate::run::{build, cargo, command, output};
+use anyhow::{Context as _, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// Small files in the pass-through tree.
+const SMALL_FILES: u32 = 2_000;
+/// Rounds of each measurement; the median counts.
+const ROUNDS: usize = 3;
+const OFFICE: &[&str] = &["docx", "docm", "xlsx", "xlsm", "pptx", "odt", "ods", "odp", "rtf", "doc", "xls", "ppt"];
+
+struct Bench {
+    schleuse: PathBuf,
+    programs: PathBuf,
+    clamd: Clamd,
+    scratch: tempfile::TempDir,
+}
+
+/// Measures and prints a table.
+pub fn bench(root: &Path, documents: Option<&Path>) -> anyhow::Result<()> {
+    let programs = build(root, true)?;
+    cargo(&["build", "--release", "--package", "render", "--example", "bare_render"])?;
+    let scratch = tempfile::tempdir()?;
+    let clamd = Clamd::private(&scratch.path().join("clamd"))?;
+    let bench = Bench { schleuse: programs.join("schleuse"), programs, clamd, scratch };
+    let sample_documents = bench.scratch.path().join("documents");
+    let documents = match documents {
+        Some(dir) => dir.to_path_buf(),
+        None => {
+            fs::create_dir_all(&sample_documents)?;
+            testkit::write_tree(&sample_documents, &testkit::sample_medium()?)?;
+            sample_documents
+        }
+    };
+    println!("{:34} {:>10} {:>10} {:>7}  goal", "", "lock", "floor", "ratio");
+    bench.pass_through()?;
+    bench.pdf(&documents)?;
+    bench.office(&documents)
+}
+
+impl Bench {
+    /// Seconds and peak memory (KiB) of a session over `dir`.
+    fn session(&self, dir: &Path, name: &str) -> anyhow::Result<(f64, u64)> {
+        let state = self.scratch.path().join(format!("state-{name}"));
+        let release = self.scratch.path().join(format!("release-{name}"));
+        let begun = Instant::now();
+        let run = output(
+            command(&self.schleuse)
+                .args(["process", "--verbose", "--clamd", &self.clamd.address()])
+                .arg(dir)
+                .arg("--release-to")
+                .arg(&release)
+                .arg("--state")
+                .arg(&state),
+        )?;
+        let seconds = begun.elapsed().as_secs_f64();
+        let log = String::from_utf8_lossy(&run.stderr).into_owned();
+        ensure!(matches!(run.status.code(), Some(0 | 10)), "a session ended with {}: {log}", run.status);
+        let peak = log.split_once("peak_kib").and_then(|(_, rest)| {
+            let digits: String = rest.chars().skip_while(|c| !c.is_ascii_digit() || *c == '0').take_while(char::is_ascii_digit).collect();
+            digits.parse().ok()
+        });
+        fs::remove_dir_all(&release)?;
+        fs::remove_dir_all(&state)?;
+        Ok((seconds, peak.unwrap_or(0)))
+    }
+
+    fn pass_through(&self) -> anyhow::Result<()> {
+        let tree = self.scratch.path().join("small");
+        for n in 0..SMALL_FILES {
+            let dir = tree.join(format!("ordner-{:02}", n % 40));
+            fs::create_dir_all(&dir)?;
+            fs::write(dir.join(format!("datei-{n}.txt")), format!("Messwert {n}: {}\n", n * 7919).repeat(20))?;
+        }
+        let config = self.clamd.config().context("a private clamd has a configuration")?;
+        let (mut ours, mut floor, mut peak) = (Vec::new(), Vec::new(), 0);
+        for round in 0..ROUNDS {
+            let begun = Instant::now();
+            let scan = output(command("clamdscan").args(["--multiscan", "--fdpass", "--no-summary", "--quiet", "--config-file"]).arg(config).arg(&tree))?;
+            ensure!(scan.status.success(), "clamdscan: {}", String::from_utf8_lossy(&scan.stderr));
+            floor.push(begun.elapsed().as_secs_f64());
+            let (seconds, kib) = self.session(&tree, &format!("small-{round}"))?;
+            ours.push(seconds);
+            peak = peak.max(kib);
+        }
+        let (ours, floor) = (median(ours), median(floor));
+        row(&format!("{SMALL_FILES} small files, s (clamdscan)"), ours, floor, ours / floor, "<= 1.25");
+        println!("{:34} {:>10}", "  peak memory of the supervisor, MiB", peak / 1024);
+        Ok(())
+    }
+
+    fn pdf(&self, documents: &Path) -> anyhow::Result<()> {
+        let tree = self.scratch.path().join("pdf");
+        let copied = copy_matching(documents, &tree, &["pdf"])?;
+        let (mut ours, mut floor, mut pages) = (Vec::new(), Vec::new(), 0u64);
+        for round in 0..ROUNDS {
+            let begun = Instant::now();
+            let bare = output(command(self.programs.join("examples/bare_render")).args(&copied))?;
+            floor.push(begun.elapsed().as_secs_f64());
+            pages = String::from_utf8_lossy(&bare.stdout).trim().parse().context("bare_render prints pages")?;
+            ours.push(self.session(&tree, &format!("pdf-{round}"))?.0);
+        }
+        let (ours, floor) = (pages as f64 / median(ours), pages as f64 / median(floor));
+        let cores = std::thread::available_parallelism()?.get();
+        row(&format!("{pages} PDF pages, pages/s (hayro)"), ours, floor, ours / floor, &format!(">= {:.1}", 0.9 * cores as f64));
+        Ok(())
+    }
+
+    fn office(&self, documents: &Path) -> anyhow::Result<()> {
+        let tree = self.scratch.path().join("office");
+        let mut copied = copy_matching(documents, &tree, OFFICE)?;
+        // BOUND: the floor takes two seconds a document; two dozen are enough for a ratio.
+        for extra in copied.split_off(copied.len().min(24)) {
+            fs::remove_file(extra)?;
+        }
+        let begun = Instant::now();
+        for (n, document) in copied.iter().enumerate() {
+            let profile = self.scratch.path().join(format!("profile-{n}"));
+            // What a naive converter does: the wrapper, an empty profile, one process a file.
+            output(
+                command("soffice")
+                    .arg(format!("-env:UserInstallation=file://{}", profile.display()))
+                    .args(["--headless", "--convert-to", "pdf", "--outdir"])
+                    .arg(self.scratch.path().join("soffice-out"))
+                    .arg(document),
+            )?;
+        }
+        let floor = copied.len() as f64 / begun.elapsed().as_secs_f64();
+        let mut seconds = Vec::new();
+        for round in 0..ROUNDS {
+            seconds.push(self.session(&tree, &format!("office-{round}"))?.0);
+        }
+        let ours = copied.len() as f64 / median(seconds);
+        row(&format!("{} office documents, docs/s (soffice)", copied.len()), ours, floor, ours / floor, ">= 3");
+        Ok(())
+    }
+}
+
+fn copy_matching(from: &Path, to: &Path, extensions: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+    fs::create_dir_all(to)?;
+    let mut waiting = vec![from.to_path_buf()];
+    let mut copied = Vec::new();
+    while let Some(dir) = waiting.pop() {
+        let mut entries: Vec<PathBuf> = fs::read_dir(dir)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.is_file() && path.extension().is_some_and(|e| extensions.iter().any(|x| e == *x)) {
+                let target = to.join(format!("{:03}-{}", copied.len(), path.file_name().unwrap_or_default().to_string_lossy()));
+                fs::copy(&path, &target)?;
+                copied.push(target);
+            }
+        }
+    }
+    Ok(copied)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn row(name: &str, ours: f64, floor: f64, ratio: f64, goal: &str) {
+    println!("{name:34} {ours:>10.2} {floor:>10.2} {ratio:>7.2}  {goal}");
+}
