@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 /// Names that no released PDF may contain (I7).
-const FOREIGN_TO_FLAT_PDF: [&str; 11] = [
-    "/JS", "/JavaScript", "/AA", "/OpenAction", "/URI", "/Launch", "/EmbeddedFile", "/AcroForm", "/Annots", "/Metadata", "/FontFile",
-];
+const FOREIGN_TO_FLAT_PDF: [&str; 11] =
+    ["/JS", "/JavaScript", "/AA", "/OpenAction", "/URI", "/Launch", "/EmbeddedFile", "/AcroForm", "/Annots", "/Metadata", "/FontFile"];
 
 /// The release folder of a session.
 pub fn folder(scratch: &Scratch, report: &SessionReport) -> PathBuf {
@@ -38,7 +37,13 @@ pub fn check_release(scratch: &Scratch, report: &SessionReport) -> Result<()> {
     for item in &report.items {
         let released = item.disposition == Outcome::Released;
         ensure!(released != item.outputs.is_empty(), "{}: {:?} with outputs {:?}", item.path, item.disposition, item.outputs);
-        ensure!((item.disposition == Outcome::Withheld) == item.hold.is_some(), "{}: {:?}, hold {:?}", item.path, item.disposition, item.hold);
+        ensure!(
+            (item.disposition == Outcome::Withheld) == item.hold.is_some(),
+            "{}: {:?}, hold {:?}",
+            item.path,
+            item.disposition,
+            item.hold
+        );
     }
     let named = digests(report);
     for (path, digest) in &named {

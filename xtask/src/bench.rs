@@ -80,7 +80,9 @@ impl Bench {
         let (mut ours, mut floor, mut peak) = (Vec::new(), Vec::new(), 0);
         for round in 0..ROUNDS {
             let begun = Instant::now();
-            let scan = output(command("clamdscan").args(["--multiscan", "--fdpass", "--no-summary", "--quiet", "--config-file"]).arg(config).arg(&tree))?;
+            let scan = output(
+                command("clamdscan").args(["--multiscan", "--fdpass", "--no-summary", "--quiet", "--config-file"]).arg(config).arg(&tree),
+            )?;
             ensure!(scan.status.success(), "clamdscan: {}", String::from_utf8_lossy(&scan.stderr));
             floor.push(begun.elapsed().as_secs_f64());
             let (seconds, kib) = self.session(&tree, &format!("small-{round}"))?;

@@ -7,16 +7,50 @@ use std::path::Path;
 
 /// What the supervisor must not link: parsers of foreign formats, and the crates that hold them.
 const NOT_IN_SUPERVISOR: &[&str] = &[
-    "inspect", "render", "medium", "hayro", "hayro-syntax", "image", "resvg", "usvg", "heic-decoder", "zip", "tar", "bzip2", "lzma-rust2",
-    "cfb", "quick-xml", "infer", "yara", "yara-sys", "fatfs", "gpt", "csv",
+    "inspect",
+    "render",
+    "medium",
+    "hayro",
+    "hayro-syntax",
+    "image",
+    "resvg",
+    "usvg",
+    "heic-decoder",
+    "zip",
+    "tar",
+    "bzip2",
+    "lzma-rust2",
+    "cfb",
+    "quick-xml",
+    "infer",
+    "yara",
+    "yara-sys",
+    "fatfs",
+    "gpt",
+    "csv",
 ];
 /// What a worker must not link: stores, records, network, the line itself.
 const NOT_IN_WORKER: &[&str] =
     &["spool", "audit", "release", "scan", "pipeline", "age", "ring", "tokio", "clamav-client", "walkdir", "tempfile"];
 /// Licences of what is linked in.
 const LICENCES: &[&str] = &[
-    "MIT", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "Zlib", "MPL-2.0", "Unicode-3.0", "CC0-1.0", "0BSD", "BSL-1.0", "Unlicense",
-    "MIT-0", "IJG", "CDLA-Permissive-2.0", "bzip2-1.0.6", "NCSA",
+    "MIT",
+    "Apache-2.0",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Zlib",
+    "MPL-2.0",
+    "Unicode-3.0",
+    "CC0-1.0",
+    "0BSD",
+    "BSL-1.0",
+    "Unlicense",
+    "MIT-0",
+    "IJG",
+    "CDLA-Permissive-2.0",
+    "bzip2-1.0.6",
+    "NCSA",
 ];
 
 /// Runs all checks.
@@ -49,7 +83,9 @@ fn direction(package: &str, forbidden: &[&str]) -> anyhow::Result<()> {
         bail!("cargo tree of {package} does not even list wire; the check is blind");
     }
     match forbidden.iter().find(|name| names.contains(name)) {
-        Some(name) => bail!("{package} links {name}, which belongs to the other side; see `cargo tree --package {package} --invert {name}`"),
+        Some(name) => {
+            bail!("{package} links {name}, which belongs to the other side; see `cargo tree --package {package} --invert {name}`")
+        }
         None => Ok(()),
     }
 }
@@ -81,7 +117,7 @@ fn licences() -> anyhow::Result<()> {
 fn allowed(expression: &str) -> bool {
     let normal = expression.replace('/', " OR ").replace(['(', ')'], " ");
     !normal.trim().is_empty()
-        && normal.split(" AND ").all(|part| {
-            part.split(" OR ").any(|one| LICENCES.contains(&one.split(" WITH ").next().unwrap_or_default().trim()))
-        })
+        && normal
+            .split(" AND ")
+            .all(|part| part.split(" OR ").any(|one| LICENCES.contains(&one.split(" WITH ").next().unwrap_or_default().trim())))
 }

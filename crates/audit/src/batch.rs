@@ -17,8 +17,7 @@ use crate::{AuditError, Position, StationKey, events, hex};
 pub(crate) const LOG_ACTOR: &str = "station";
 
 /// RFC 3339 in UTC with milliseconds: of one length, so that later is also greater as text.
-const TIME: &[FormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+const TIME: &[FormatItem<'_>] = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// The last millisecond of the year 9999.
 const LAST_UNIX_MS: i64 = 253_402_300_799_999;
@@ -29,10 +28,7 @@ pub(crate) fn format_time(unix_ms: i64) -> Result<String, AuditError> {
     if !(0..=LAST_UNIX_MS).contains(&unix_ms) {
         return Err(unusable);
     }
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000)
-        .ok()
-        .and_then(|time| time.format(&TIME).ok())
-        .ok_or(unusable)
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000).ok().and_then(|time| time.format(&TIME).ok()).ok_or(unusable)
 }
 
 #[derive(Serialize)]
@@ -59,39 +55,18 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// A batch after `tip`, at `time`.
-    pub(crate) fn after(
-        tip: Position,
-        time: String,
-        station: &'a str,
-        key: &'a StationKey,
-    ) -> Self {
-        Self {
-            key,
-            station,
-            time,
-            tip,
-            lines: Vec::new(),
-        }
+    pub(crate) fn after(tip: Position, time: String, station: &'a str, key: &'a StationKey) -> Self {
+        Self { key, station, time, tip, lines: Vec::new() }
     }
 
     /// Says that the record before was written at a later time than now.
     pub(crate) fn clock_stepped_back(&mut self, previous: &str) -> Result<(), AuditError> {
-        self.push_clear(
-            None,
-            LOG_ACTOR,
-            events::CLOCK_STEPPED_BACK,
-            &SteppedBack { previous },
-        )
+        self.push_clear(None, LOG_ACTOR, events::CLOCK_STEPPED_BACK, &SteppedBack { previous })
     }
 
     /// Says that `restored` records had to be restored from `HEAD`.
     pub(crate) fn chain_repaired(&mut self, restored: u64) -> Result<(), AuditError> {
-        self.push_clear(
-            None,
-            LOG_ACTOR,
-            events::CHAIN_REPAIRED,
-            &Repaired { restored },
-        )
+        self.push_clear(None, LOG_ACTOR, events::CHAIN_REPAIRED, &Repaired { restored })
     }
 
     /// Says that `actor` had the payload key of `session` destroyed.
@@ -103,47 +78,22 @@ impl<'a> Batch<'a> {
     pub(crate) fn checkpoint(&mut self, session: Option<&str>) -> Result<(), AuditError> {
         let signature = hex::encode(&self.key.sign(&checkpoint_message(&self.tip)));
         let payload = to_raw_value(&Checkpoint { signature }).map_err(AuditError::Serialise)?;
-        self.push(
-            session,
-            LOG_ACTOR,
-            events::CHECKPOINT,
-            Payload::Clear(Cow::Owned(payload)),
-        )
+        self.push(session, LOG_ACTOR, events::CHECKPOINT, Payload::Clear(Cow::Owned(payload)))
     }
 
     /// A caller's event: sealed if it is of a session, in clear if it is the station's.
-    pub(crate) fn event(
-        &mut self,
-        event: &Event<'_>,
-        keys: &mut SessionKeys,
-    ) -> Result<(), AuditError> {
+    pub(crate) fn event(&mut self, event: &Event<'_>, keys: &mut SessionKeys) -> Result<(), AuditError> {
         let Some(session) = event.session else {
             return self.push_clear(None, event.actor, event.event, &event.payload);
         };
         self.checkpoint_if_due()?;
-        let binding = Binding {
-            station: self.station,
-            session,
-            seq: self.tip.seq + 1,
-            event: event.event,
-        };
+        let binding = Binding { station: self.station, session, seq: self.tip.seq + 1, event: event.event };
         let payload = serde_json::to_vec(&event.payload).map_err(AuditError::Serialise)?;
         let sealed = keys.seal(&binding, payload)?;
-        self.push(
-            Some(session),
-            event.actor,
-            event.event,
-            Payload::Sealed(Cow::Owned(sealed)),
-        )
+        self.push(Some(session), event.actor, event.event, Payload::Sealed(Cow::Owned(sealed)))
     }
 
-    fn push_clear(
-        &mut self,
-        session: Option<&str>,
-        actor: &str,
-        event: &str,
-        payload: &impl Serialize,
-    ) -> Result<(), AuditError> {
+    fn push_clear(&mut self, session: Option<&str>, actor: &str, event: &str, payload: &impl Serialize) -> Result<(), AuditError> {
         self.checkpoint_if_due()?;
         let payload = to_raw_value(payload).map_err(AuditError::Serialise)?;
         self.push(session, actor, event, Payload::Clear(Cow::Owned(payload)))
@@ -156,13 +106,7 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn push(
-        &mut self,
-        session: Option<&str>,
-        actor: &str,
-        event: &str,
-        payload: Payload<'_>,
-    ) -> Result<(), AuditError> {
+    fn push(&mut self, session: Option<&str>, actor: &str, event: &str, payload: Payload<'_>) -> Result<(), AuditError> {
         let seq = self.tip.seq + 1;
         let (line, hash) = Record {
             seq,
@@ -178,10 +122,7 @@ impl<'a> Batch<'a> {
         .to_line()?;
         let batch_bytes = self.lines.len() + line.len();
         if batch_bytes > MAX_BATCH_BYTES {
-            return Err(AuditError::BatchTooLong {
-                batch_bytes,
-                limit_bytes: MAX_BATCH_BYTES,
-            });
+            return Err(AuditError::BatchTooLong { batch_bytes, limit_bytes: MAX_BATCH_BYTES });
         }
         self.lines.extend_from_slice(line.as_bytes());
         self.tip = Position { seq, hash };
@@ -196,19 +137,10 @@ mod tests {
     #[test]
     fn times_are_rfc_3339_and_outside_of_four_digit_years_refused() {
         assert_eq!(format_time(0).unwrap(), "1970-01-01T00:00:00.000Z");
-        assert_eq!(
-            format_time(1_795_000_000_007).unwrap(),
-            "2026-11-18T11:06:40.007Z"
-        );
-        assert_eq!(
-            format_time(LAST_UNIX_MS).unwrap(),
-            "9999-12-31T23:59:59.999Z"
-        );
+        assert_eq!(format_time(1_795_000_000_007).unwrap(), "2026-11-18T11:06:40.007Z");
+        assert_eq!(format_time(LAST_UNIX_MS).unwrap(), "9999-12-31T23:59:59.999Z");
         for outside in [-1, LAST_UNIX_MS + 1, i64::MIN, i64::MAX] {
-            assert!(
-                matches!(format_time(outside), Err(AuditError::Clock { .. })),
-                "{outside}"
-            );
+            assert!(matches!(format_time(outside), Err(AuditError::Clock { .. })), "{outside}");
         }
     }
 }

@@ -19,10 +19,7 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of the machine's clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the machine's clock")]
     fn now_unix_ms(&self) -> i64 {
         // Milliseconds since 1970 leave i64 only in 292 million years; saturating is exact until then.
         match SystemTime::now().duration_since(UNIX_EPOCH) {

@@ -44,39 +44,21 @@ pub(crate) fn write(path: &Path, bytes: &[u8], existing: Existing) -> io::Result
     sync_dir(dir)
 }
 
-fn write_and_rename(
-    temporary: &Path,
-    path: &Path,
-    bytes: &[u8],
-    existing: Existing,
-) -> io::Result<()> {
+fn write_and_rename(temporary: &Path, path: &Path, bytes: &[u8], existing: Existing) -> io::Result<()> {
     // A leftover of a killed writer is truncated: the caller holds the lock, or uses `Existing::Keep`.
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(temporary)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(temporary)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     match existing {
         Existing::Replace => std::fs::rename(temporary, path),
-        Existing::Keep => Ok(rustix::fs::renameat_with(
-            CWD,
-            temporary,
-            CWD,
-            path,
-            RenameFlags::NOREPLACE,
-        )?),
+        Existing::Keep => Ok(rustix::fs::renameat_with(CWD, temporary, CWD, path, RenameFlags::NOREPLACE)?),
     }
 }
 
 /// Reads `path`, at most `limit` bytes of it; longer files are an error.
 pub(crate) fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?
-        .take(limit as u64 + 1)
-        .read_to_end(&mut bytes)?;
+    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
         return Err(io::ErrorKind::FileTooLarge.into());
     }

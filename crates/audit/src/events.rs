@@ -43,8 +43,5 @@ pub const CLOCK_STEPPED_BACK: &str = "clock-stepped-back";
 
 /// Whether only the log itself may write `event`.
 pub(crate) fn is_reserved(event: &str) -> bool {
-    matches!(
-        event,
-        CHECKPOINT | CHAIN_REPAIRED | PAYLOAD_ERASED | CLOCK_STEPPED_BACK
-    )
+    matches!(event, CHECKPOINT | CHAIN_REPAIRED | PAYLOAD_ERASED | CLOCK_STEPPED_BACK)
 }

@@ -58,13 +58,7 @@ fn message(offset: u64, tip: &Position) -> Vec<u8> {
 }
 
 /// Puts a new `HEAD` in place of the old one: the commit of a batch.
-pub(crate) fn write(
-    state: &Path,
-    key: &StationKey,
-    offset: u64,
-    tip: &Position,
-    batch: &[u8],
-) -> Result<(), AuditError> {
+pub(crate) fn write(state: &Path, key: &StationKey, offset: u64, tip: &Position, batch: &[u8]) -> Result<(), AuditError> {
     let header = Header {
         version: VERSION,
         offset,
@@ -76,8 +70,7 @@ pub(crate) fn write(
     bytes.push(b'\n');
     bytes.extend_from_slice(batch);
     let path = layout::head(state);
-    durable::write(&path, &bytes, Existing::Replace)
-        .map_err(|source| AuditError::WriteHead { path, source })
+    durable::write(&path, &bytes, Existing::Replace).map_err(|source| AuditError::WriteHead { path, source })
 }
 
 /// Reads and verifies `HEAD`; `None` when there is no such file.
@@ -95,11 +88,7 @@ fn fault(seq: u64, kind: FaultKind) -> Fault {
 
 fn parse(bytes: &[u8], key: &PublicKey) -> Result<Head, Fault> {
     let malformed = |seq| fault(seq, FaultKind::HeadMalformed);
-    let end = bytes
-        .iter()
-        .take(MAX_HEADER_BYTES)
-        .position(|byte| *byte == b'\n')
-        .ok_or(malformed(0))?;
+    let end = bytes.iter().take(MAX_HEADER_BYTES).position(|byte| *byte == b'\n').ok_or(malformed(0))?;
     let (line, batch) = bytes.split_at(end);
     let batch = batch.strip_prefix(b"\n").unwrap_or(batch);
     let header: Header = serde_json::from_slice(line).map_err(|_| malformed(0))?;
@@ -120,14 +109,9 @@ fn parse(bytes: &[u8], key: &PublicKey) -> Result<Head, Fault> {
         walk.step(line).map_err(|_| malformed(seq))?;
     }
     match (walk.base, walk.station) {
-        (Some(base), Some(station)) if walk.tip == tip => Ok(Head {
-            offset: header.offset,
-            base,
-            tip,
-            time: walk.time,
-            station,
-            batch: batch.to_vec(),
-        }),
+        (Some(base), Some(station)) if walk.tip == tip => {
+            Ok(Head { offset: header.offset, base, tip, time: walk.time, station, batch: batch.to_vec() })
+        }
         _ => Err(malformed(seq)),
     }
 }
@@ -142,18 +126,11 @@ impl Head {
         if tail.len() > self.batch.len() {
             return None;
         }
-        let left_by_crash = tail
-            .iter()
-            .zip(&self.batch)
-            .all(|(found, meant)| found == meant || *found == 0);
+        let left_by_crash = tail.iter().zip(&self.batch).all(|(found, meant)| found == meant || *found == 0);
         if !left_by_crash {
             return None;
         }
-        let whole = tail
-            .iter()
-            .zip(&self.batch)
-            .take_while(|(found, meant)| found == meant)
-            .count();
+        let whole = tail.iter().zip(&self.batch).take_while(|(found, meant)| found == meant).count();
         let rest = self.batch.get(whole..).unwrap_or_default();
         Some(rest.split_inclusive(|byte| *byte == b'\n').count() as u64)
     }

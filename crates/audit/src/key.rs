@@ -23,9 +23,7 @@ const SEED_BYTES: usize = 32;
 
 /// What precedes the 32-byte seed in a PKCS#8 v1 document: SEQUENCE { version 0, { 1.3.101.112 },
 /// OCTET STRING { OCTET STRING (seed) } } (RFC 8410 section 7).
-const PKCS8_PREFIX: [u8; 16] = [
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
-];
+const PKCS8_PREFIX: [u8; 16] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// The key this station signs with: heads of the audit chain, checkpoints, reports, manifests.
 pub struct StationKey(Ed25519KeyPair);
@@ -46,15 +44,9 @@ impl StationKey {
     pub fn load_or_create(state: &Path, entropy: &dyn Entropy) -> Result<Self, AuditError> {
         let dir = layout::keys_dir(state);
         let path = layout::station_key(state);
-        durable::create_dir(&dir).map_err(|source| AuditError::CreateDir {
-            path: dir.clone(),
-            source,
-        })?;
+        durable::create_dir(&dir).map_err(|source| AuditError::CreateDir { path: dir.clone(), source })?;
         // Two first starts at once must agree on one key; the lock goes with the descriptor.
-        let lock_failed = |source| AuditError::Lock {
-            path: dir.clone(),
-            source,
-        };
+        let lock_failed = |source| AuditError::Lock { path: dir.clone(), source };
         let lock = File::open(&dir).map_err(lock_failed)?;
         flock(&lock, FlockOperation::LockExclusive).map_err(|errno| lock_failed(errno.into()))?;
 
@@ -69,9 +61,7 @@ impl StationKey {
 
     fn from_file(path: &Path, document: &[u8]) -> Result<Self, AuditError> {
         refuse_exposed(path)?;
-        Ed25519KeyPair::from_pkcs8_maybe_unchecked(document)
-            .map(Self)
-            .map_err(|_rejected| AuditError::KeyMalformed { path: path.into() })
+        Ed25519KeyPair::from_pkcs8_maybe_unchecked(document).map(Self).map_err(|_rejected| AuditError::KeyMalformed { path: path.into() })
     }
 
     fn create(state: &Path, entropy: &dyn Entropy) -> Result<Self, AuditError> {
@@ -83,10 +73,8 @@ impl StationKey {
         let mut seed = [0; SEED_BYTES];
         entropy.fill(&mut seed)?;
         let document = [PKCS8_PREFIX.as_slice(), seed.as_slice()].concat();
-        let key = Ed25519KeyPair::from_seed_unchecked(&seed)
-            .map_err(|_rejected| AuditError::KeyMalformed { path: path.clone() })?;
-        durable::write(&path, &document, Existing::Keep)
-            .map_err(|source| AuditError::WriteKey { path, source })?;
+        let key = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_rejected| AuditError::KeyMalformed { path: path.clone() })?;
+        durable::write(&path, &document, Existing::Keep).map_err(|source| AuditError::WriteKey { path, source })?;
         Ok(Self(key))
     }
 
@@ -97,17 +85,9 @@ impl StationKey {
             Ok(found) if found == text.as_bytes() => Ok(()),
             Ok(_other) => Err(AuditError::KeyMismatch { path: path.into() }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                durable::write(path, text.as_bytes(), Existing::Keep).map_err(|source| {
-                    AuditError::WriteKey {
-                        path: path.into(),
-                        source,
-                    }
-                })
+                durable::write(path, text.as_bytes(), Existing::Keep).map_err(|source| AuditError::WriteKey { path: path.into(), source })
             }
-            Err(source) => Err(AuditError::ReadKey {
-                path: path.into(),
-                source,
-            }),
+            Err(source) => Err(AuditError::ReadKey { path: path.into(), source }),
         }
     }
 
@@ -139,18 +119,9 @@ impl StationKey {
 
 /// Refuses a private key that group or others may touch.
 pub(crate) fn refuse_exposed(path: &Path) -> Result<(), AuditError> {
-    let mode = std::fs::metadata(path)
-        .map_err(|source| AuditError::ReadKey {
-            path: path.into(),
-            source,
-        })?
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(path).map_err(|source| AuditError::ReadKey { path: path.into(), source })?.permissions().mode();
     if mode & 0o077 != 0 {
-        return Err(AuditError::KeyExposed {
-            path: path.into(),
-            mode: mode & 0o7777,
-        });
+        return Err(AuditError::KeyExposed { path: path.into(), mode: mode & 0o7777 });
     }
     Ok(())
 }
@@ -167,21 +138,13 @@ impl PublicKey {
     pub fn load(state: &Path) -> Result<Self, AuditError> {
         let path = layout::station_public_key(state);
         // BOUND: 64 digits and room for the line end an editor may add.
-        let text = durable::read_capped(&path, 128).map_err(|source| AuditError::ReadKey {
-            path: path.clone(),
-            source,
-        })?;
-        std::str::from_utf8(&text)
-            .ok()
-            .and_then(|text| text.trim_end().parse().ok())
-            .ok_or(AuditError::KeyMalformed { path })
+        let text = durable::read_capped(&path, 128).map_err(|source| AuditError::ReadKey { path: path.clone(), source })?;
+        std::str::from_utf8(&text).ok().and_then(|text| text.trim_end().parse().ok()).ok_or(AuditError::KeyMalformed { path })
     }
 
     /// Whether `signature` is this key's signature over `message`.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, &self.0)
-            .verify(message, signature)
-            .is_ok()
+        UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).is_ok()
     }
 }
 

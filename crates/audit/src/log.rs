@@ -16,9 +16,7 @@ use crate::head::{self, Head};
 use crate::record::tail;
 use crate::sealing::{SessionKeys, is_session_id};
 use crate::verify::verify;
-use crate::{
-    AuditError, Clock, Entropy, Fault, FaultKind, Position, StationKey, durable, events, layout,
-};
+use crate::{AuditError, Clock, Entropy, Fault, FaultKind, Position, StationKey, durable, events, layout};
 
 /// Every record whose number is a multiple of this is a checkpoint.
 // BOUND: one signature (about 20 µs) per thousand records, and a copied piece of a thousand is provable.
@@ -43,21 +41,12 @@ impl Event<'_> {
             check_session(session)?;
         }
         check_name("actor", self.actor)?;
-        let is_kebab = (1..=64).contains(&self.event.len())
-            && self
-                .event
-                .bytes()
-                .all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+        let is_kebab = (1..=64).contains(&self.event.len()) && self.event.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
         if !is_kebab {
-            return Err(AuditError::Name {
-                what: "event",
-                name: self.event.to_owned(),
-            });
+            return Err(AuditError::Name { what: "event", name: self.event.to_owned() });
         }
         if events::is_reserved(self.event) {
-            return Err(AuditError::ReservedEvent {
-                event: self.event.to_owned(),
-            });
+            return Err(AuditError::ReservedEvent { event: self.event.to_owned() });
         }
         Ok(())
     }
@@ -67,22 +56,15 @@ fn check_session(session: &str) -> Result<(), AuditError> {
     if is_session_id(session) {
         return Ok(());
     }
-    Err(AuditError::SessionId {
-        session: session.to_owned(),
-    })
+    Err(AuditError::SessionId { session: session.to_owned() })
 }
 
 fn check_name(what: &'static str, name: &str) -> Result<(), AuditError> {
-    let printable = name
-        .bytes()
-        .all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    let printable = name.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     if printable && (1..=128).contains(&name.len()) {
         return Ok(());
     }
-    Err(AuditError::Name {
-        what,
-        name: name.to_owned(),
-    })
+    Err(AuditError::Name { what, name: name.to_owned() })
 }
 
 /// Where the chain ends on disk.
@@ -140,10 +122,7 @@ impl AuditLog {
     ) -> Result<Self, AuditError> {
         check_name("station", station)?;
         let dir = layout::audit_dir(state);
-        let cannot_create = |source| AuditError::CreateDir {
-            path: dir.clone(),
-            source,
-        };
+        let cannot_create = |source| AuditError::CreateDir { path: dir.clone(), source };
         durable::create_dir(&dir).map_err(cannot_create)?;
         let lock = lock(&layout::lock(state))?;
         let chain = open_chain(&layout::chain(state))?;
@@ -155,11 +134,7 @@ impl AuditLog {
             clock,
             session_keys: SessionKeys::open(state, entropy)?,
             chain,
-            end: End {
-                position: Position::START,
-                time: String::new(),
-                bytes: 0,
-            },
+            end: End { position: Position::START, time: String::new(), bytes: 0 },
             settled: false,
             unmentioned: 0,
             _lock: lock,
@@ -230,10 +205,7 @@ impl AuditLog {
     }
 
     /// Writes one batch: what the log has to say itself, then what `fill` adds.
-    fn commit(
-        &mut self,
-        fill: impl FnOnce(&mut Batch<'_>, &mut SessionKeys) -> Result<(), AuditError>,
-    ) -> Result<Position, AuditError> {
+    fn commit(&mut self, fill: impl FnOnce(&mut Batch<'_>, &mut SessionKeys) -> Result<(), AuditError>) -> Result<Position, AuditError> {
         if !self.settled || self.chain_bytes()? != self.end.bytes {
             self.settle()?;
         }
@@ -251,11 +223,7 @@ impl AuditLog {
         self.settled = false;
         head::write(&self.state, &self.key, self.end.bytes, &tip, &lines)?;
         self.write_chain(&lines, self.end.bytes)?;
-        self.end = End {
-            position: tip,
-            time,
-            bytes: self.end.bytes + lines.len() as u64,
-        };
+        self.end = End { position: tip, time, bytes: self.end.bytes + lines.len() as u64 };
         self.unmentioned = 0;
         self.settled = true;
         Ok(tip)
@@ -271,10 +239,7 @@ impl AuditLog {
             return Ok(());
         };
         if head.station != self.station {
-            return Err(AuditError::ForeignStation {
-                expected: self.station.clone(),
-                found: head.station,
-            });
+            return Err(AuditError::ForeignStation { expected: self.station.clone(), found: head.station });
         }
         if head.tip.seq < self.end.position.seq || !self.follows_base(&head)? {
             return Err(self.broken(FaultKind::HeadMismatch));
@@ -290,11 +255,7 @@ impl AuditLog {
         durable::sync_dir(&dir).map_err(|source| AuditError::WriteHead { path: dir, source })?;
         self.write_chain(&head.batch, head.offset)?;
         self.unmentioned += restored;
-        self.end = End {
-            bytes: head.end(),
-            position: head.tip,
-            time: head.time,
-        };
+        self.end = End { bytes: head.end(), position: head.tip, time: head.time };
         self.settled = true;
         Ok(())
     }
@@ -314,21 +275,11 @@ impl AuditLog {
     /// The fault in full, by verifying from the start; `otherwise` if that finds nothing.
     fn broken(&self, otherwise: FaultKind) -> AuditError {
         let fault = verify(&self.state, &self.key.public_key()).err();
-        AuditError::Broken(fault.unwrap_or(Fault {
-            seq: self.end.position.seq,
-            line: 0,
-            kind: otherwise,
-        }))
+        AuditError::Broken(fault.unwrap_or(Fault { seq: self.end.position.seq, line: 0, kind: otherwise }))
     }
 
     fn chain_bytes(&self) -> Result<u64, AuditError> {
-        let metadata = self
-            .chain
-            .metadata()
-            .map_err(|source| AuditError::ReadChain {
-                path: layout::chain(&self.state),
-                source,
-            })?;
+        let metadata = self.chain.metadata().map_err(|source| AuditError::ReadChain { path: layout::chain(&self.state), source })?;
         Ok(metadata.len())
     }
 
@@ -356,30 +307,16 @@ impl AuditLog {
         self.chain
             .write_all_at(lines, offset)
             .and_then(|()| self.chain.sync_all())
-            .map_err(|source| AuditError::WriteChain {
-                path: layout::chain(&self.state),
-                source,
-            })
+            .map_err(|source| AuditError::WriteChain { path: layout::chain(&self.state), source })
     }
 }
 
 fn lock(path: &Path) -> Result<File, AuditError> {
-    let failed = |source| AuditError::Lock {
-        path: path.to_owned(),
-        source,
-    };
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(failed)?;
+    let failed = |source| AuditError::Lock { path: path.to_owned(), source };
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(file),
-        Err(Errno::WOULDBLOCK) => Err(AuditError::Locked {
-            path: path.to_owned(),
-        }),
+        Err(Errno::WOULDBLOCK) => Err(AuditError::Locked { path: path.to_owned() }),
         Err(errno) => Err(failed(errno.into())),
     }
 }
@@ -392,8 +329,5 @@ fn open_chain(path: &Path) -> Result<File, AuditError> {
         .truncate(false)
         .mode(0o600)
         .open(path)
-        .map_err(|source| AuditError::OpenChain {
-            path: path.to_owned(),
-            source,
-        })
+        .map_err(|source| AuditError::OpenChain { path: path.to_owned(), source })
 }

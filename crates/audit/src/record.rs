@@ -42,10 +42,7 @@ pub struct Position {
 
 impl Position {
     /// Before the first record.
-    pub const START: Self = Self {
-        seq: 0,
-        hash: [0; 32],
-    };
+    pub const START: Self = Self { seq: 0, hash: [0; 32] };
 }
 
 impl fmt::Display for Position {
@@ -70,10 +67,7 @@ impl FromStr for Position {
 
     fn from_str(text: &str) -> Result<Self, NotAPosition> {
         let (seq, hash) = text.split_once(':').ok_or(NotAPosition)?;
-        Ok(Self {
-            seq: seq.parse().map_err(|_| NotAPosition)?,
-            hash: hex::decode(hash).ok_or(NotAPosition)?,
-        })
+        Ok(Self { seq: seq.parse().map_err(|_| NotAPosition)?, hash: hex::decode(hash).ok_or(NotAPosition)? })
     }
 }
 
@@ -132,10 +126,7 @@ impl Record<'_> {
         let hash = digest(content.as_bytes());
         let line = format!("{content}{}\n", tail(&hash));
         if line.len() > MAX_LINE_BYTES {
-            return Err(AuditError::RecordTooLong {
-                line_bytes: line.len(),
-                limit_bytes: MAX_LINE_BYTES,
-            });
+            return Err(AuditError::RecordTooLong { line_bytes: line.len(), limit_bytes: MAX_LINE_BYTES });
         }
         Ok((line, hash))
     }
@@ -155,10 +146,7 @@ pub(crate) fn parse_canonical(line: &[u8]) -> Option<Record<'_>> {
 
 /// The hash that a canonical `line` (without line end) must carry.
 pub(crate) fn hash_of_line(line: &[u8]) -> Hash {
-    digest(
-        line.get(..line.len().saturating_sub(TAIL_BYTES))
-            .unwrap_or_default(),
-    )
+    digest(line.get(..line.len().saturating_sub(TAIL_BYTES)).unwrap_or_default())
 }
 
 /// SHA-256 over a record's content and the closing brace.

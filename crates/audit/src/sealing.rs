@@ -32,11 +32,7 @@ pub(crate) struct Binding<'a> {
 impl Binding<'_> {
     fn bytes(&self) -> Vec<u8> {
         // None of the names contains a line end, so the parts cannot run into each other.
-        format!(
-            "{}\n{}\n{}\n{}",
-            self.station, self.session, self.seq, self.event
-        )
-        .into_bytes()
+        format!("{}\n{}\n{}\n{}", self.station, self.session, self.seq, self.event).into_bytes()
     }
 }
 
@@ -45,31 +41,18 @@ pub(crate) struct SessionKey(Box<LessSafeKey>);
 
 impl SessionKey {
     fn new(bytes: &[u8]) -> Option<Self> {
-        UnboundKey::new(&CHACHA20_POLY1305, bytes)
-            .ok()
-            .map(|key| Self(Box::new(LessSafeKey::new(key))))
+        UnboundKey::new(&CHACHA20_POLY1305, bytes).ok().map(|key| Self(Box::new(LessSafeKey::new(key))))
     }
 
     /// Nonce and ciphertext in base64.
     // BOUND: nonces are random; 2^32 records of one session keep a collision under 2^-32.
-    fn seal(
-        &self,
-        entropy: &dyn Entropy,
-        binding: &Binding<'_>,
-        payload: Vec<u8>,
-    ) -> Result<String, AuditError> {
+    fn seal(&self, entropy: &dyn Entropy, binding: &Binding<'_>, payload: Vec<u8>) -> Result<String, AuditError> {
         let mut nonce = [0; NONCE_LEN];
         entropy.fill(&mut nonce)?;
         let mut ciphertext = payload;
         self.0
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(binding.bytes()),
-                &mut ciphertext,
-            )
-            .map_err(|_unspecified| AuditError::Seal {
-                session: binding.session.to_owned(),
-            })?;
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(binding.bytes()), &mut ciphertext)
+            .map_err(|_unspecified| AuditError::Seal { session: binding.session.to_owned() })?;
         Ok(STANDARD.encode([nonce.as_slice(), &ciphertext].concat()))
     }
 
@@ -78,15 +61,7 @@ impl SessionKey {
         let bytes = STANDARD.decode(sealed).ok()?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LEN>()?;
         let mut payload = ciphertext.to_vec();
-        let opened = self
-            .0
-            .open_in_place(
-                Nonce::assume_unique_for_key(*nonce),
-                Aad::from(binding.bytes()),
-                &mut payload,
-            )
-            .ok()?
-            .len();
+        let opened = self.0.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(binding.bytes()), &mut payload).ok()?.len();
         payload.truncate(opened);
         Some(payload)
     }
@@ -96,9 +71,7 @@ impl SessionKey {
 pub(crate) fn is_session_id(session: &str) -> bool {
     (1..=64).contains(&session.len())
         && !session.starts_with('-')
-        && session
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        && session.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
 /// What is known of a session's key.
@@ -131,9 +104,7 @@ pub(crate) fn find(state: &Path, session: &str) -> Result<Found, AuditError> {
     match durable::read_capped(&path, KEY_BYTES) {
         Ok(bytes) => {
             refuse_exposed(&path)?;
-            SessionKey::new(&bytes)
-                .map(Found::Key)
-                .ok_or(AuditError::KeyMalformed { path })
+            SessionKey::new(&bytes).map(Found::Key).ok_or(AuditError::KeyMalformed { path })
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Absent),
         Err(source) => Err(AuditError::ReadKey { path, source }),
@@ -152,36 +123,24 @@ impl SessionKeys {
     pub(crate) fn open(state: &Path, entropy: Arc<dyn Entropy>) -> Result<Self, AuditError> {
         let path = layout::sessions_dir(state);
         durable::create_dir(&path).map_err(|source| AuditError::CreateDir { path, source })?;
-        Ok(Self {
-            state: state.to_owned(),
-            entropy,
-            in_use: BTreeMap::new(),
-        })
+        Ok(Self { state: state.to_owned(), entropy, in_use: BTreeMap::new() })
     }
 
     /// Encrypts `payload` under the session's key, which is created (and on disk) before its first use.
-    pub(crate) fn seal(
-        &mut self,
-        binding: &Binding<'_>,
-        payload: Vec<u8>,
-    ) -> Result<String, AuditError> {
+    pub(crate) fn seal(&mut self, binding: &Binding<'_>, payload: Vec<u8>) -> Result<String, AuditError> {
         if !self.in_use.contains_key(binding.session) {
             let key = match find(&self.state, binding.session)? {
                 Found::Key(key) => key,
                 Found::Absent => self.create(binding.session)?,
                 Found::Erased => {
-                    return Err(AuditError::SessionErased {
-                        session: binding.session.to_owned(),
-                    });
+                    return Err(AuditError::SessionErased { session: binding.session.to_owned() });
                 }
             };
             self.in_use.insert(binding.session.to_owned(), key);
         }
         match self.in_use.get(binding.session) {
             Some(key) => key.seal(self.entropy.as_ref(), binding, payload),
-            None => Err(AuditError::Seal {
-                session: binding.session.to_owned(),
-            }),
+            None => Err(AuditError::Seal { session: binding.session.to_owned() }),
         }
     }
 
@@ -189,10 +148,7 @@ impl SessionKeys {
         let path = key_path(&self.state, session);
         let mut bytes = [0; KEY_BYTES];
         self.entropy.fill(&mut bytes)?;
-        durable::write(&path, &bytes, Existing::Keep).map_err(|source| AuditError::WriteKey {
-            path: path.clone(),
-            source,
-        })?;
+        durable::write(&path, &bytes, Existing::Keep).map_err(|source| AuditError::WriteKey { path: path.clone(), source })?;
         SessionKey::new(&bytes).ok_or(AuditError::KeyMalformed { path })
     }
 
@@ -208,9 +164,7 @@ impl SessionKeys {
         let path = tombstone_path(&self.state, session);
         match durable::write(&path, b"", Existing::Keep) {
             Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Ok(key_path(&self.state, session).exists())
-            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(key_path(&self.state, session).exists()),
             Err(source) => Err(AuditError::WriteKey { path, source }),
         }
     }
@@ -221,18 +175,14 @@ impl SessionKeys {
         match overwrite_and_remove(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(AuditError::DestroyKey { path, source }),
-            Ok(()) => durable::sync_dir(&layout::sessions_dir(&self.state))
-                .map_err(|source| AuditError::DestroyKey { path, source }),
+            Ok(()) => durable::sync_dir(&layout::sessions_dir(&self.state)).map_err(|source| AuditError::DestroyKey { path, source }),
         }
     }
 
     /// Sessions marked as erased whose key a crash left behind, in order.
     pub(crate) fn half_erased(&self) -> Result<Vec<String>, AuditError> {
         let dir = layout::sessions_dir(&self.state);
-        let unreadable = |source| AuditError::ReadKey {
-            path: dir.clone(),
-            source,
-        };
+        let unreadable = |source| AuditError::ReadKey { path: dir.clone(), source };
         let mut sessions = Vec::new();
         for entry in std::fs::read_dir(&dir).map_err(unreadable)? {
             let name = entry.map_err(unreadable)?.file_name();

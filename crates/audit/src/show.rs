@@ -30,14 +30,8 @@ pub struct Filter {
 impl Filter {
     fn admits(&self, record: &Record<'_>) -> bool {
         record.seq >= self.from_seq
-            && self
-                .session
-                .as_deref()
-                .is_none_or(|session| record.session.as_deref() == Some(session))
-            && self
-                .event
-                .as_deref()
-                .is_none_or(|event| record.event == event)
+            && self.session.as_deref().is_none_or(|session| record.session.as_deref() == Some(session))
+            && self.event.as_deref().is_none_or(|event| record.event == event)
     }
 }
 
@@ -131,19 +125,12 @@ impl Records {
                 .by_ref()
                 .take(MAX_LINE_BYTES as u64)
                 .read_until(b'\n', &mut line)
-                .map_err(|source| AuditError::ReadChain {
-                    path: layout::chain(&self.state),
-                    source,
-                })?;
+                .map_err(|source| AuditError::ReadChain { path: layout::chain(&self.state), source })?;
             if read == 0 {
                 return Ok(None);
             }
             self.line_number += 1;
-            let record = line.strip_suffix(b"\n").and_then(parse_canonical).ok_or(
-                AuditError::NotARecord {
-                    line: self.line_number,
-                },
-            )?;
+            let record = line.strip_suffix(b"\n").and_then(parse_canonical).ok_or(AuditError::NotARecord { line: self.line_number })?;
             if self.filter.admits(&record) {
                 return self.shown(&record).map(Some);
             }
@@ -173,12 +160,7 @@ impl Records {
             (Payload::Sealed(sealed), Some(session)) => (sealed, session),
         };
         let (sealed, session) = sealed;
-        let binding = Binding {
-            station: &record.station,
-            session,
-            seq: record.seq,
-            event: &record.event,
-        };
+        let binding = Binding { station: &record.station, session, seq: record.seq, event: &record.event };
         Ok(match self.key_of(session)? {
             Found::Erased => ShownPayload::Erased,
             Found::Absent => ShownPayload::KeyAbsent,
@@ -195,9 +177,7 @@ impl Records {
         }
         let (_session, found) = match self.key.take() {
             Some(known) => self.key.insert(known),
-            None => self
-                .key
-                .insert((session.to_owned(), sealing::find(&self.state, session)?)),
+            None => self.key.insert((session.to_owned(), sealing::find(&self.state, session)?)),
         };
         Ok(found)
     }

@@ -43,11 +43,7 @@ pub fn verify(state: &Path, key: &PublicKey) -> Result<Verified, Fault> {
 ///
 /// # Errors
 /// The first [`Fault`] met; [`FaultKind::AnchorMissing`] names the anchor's sequence number.
-pub fn verify_against(
-    state: &Path,
-    key: &PublicKey,
-    anchors: &[Position],
-) -> Result<Verified, Fault> {
+pub fn verify_against(state: &Path, key: &PublicKey, anchors: &[Position]) -> Result<Verified, Fault> {
     let mut head = load_head(state, key)?;
     let mut chain = Chain::open(state, *key, anchors)?;
     let pending = loop {
@@ -69,29 +65,15 @@ pub fn verify_against(
     if let Some(missing) = anchors.iter().find(|anchor| anchor.seq > head.tip.seq) {
         return Err(anchor_missing(missing));
     }
-    Ok(Verified {
-        records: chain.walk.tip.seq,
-        pending,
-        checkpoints: chain.walk.checkpoints,
-        head: head.tip,
-        station: head.station,
-    })
+    Ok(Verified { records: chain.walk.tip.seq, pending, checkpoints: chain.walk.checkpoints, head: head.tip, station: head.station })
 }
 
 fn load_head(state: &Path, key: &PublicKey) -> Result<Head, Fault> {
-    head::load(state, key)?.ok_or(Fault {
-        seq: 0,
-        line: 0,
-        kind: FaultKind::HeadMissing,
-    })
+    head::load(state, key)?.ok_or(Fault { seq: 0, line: 0, kind: FaultKind::HeadMissing })
 }
 
 fn anchor_missing(anchor: &Position) -> Fault {
-    Fault {
-        seq: anchor.seq,
-        line: anchor.seq,
-        kind: FaultKind::AnchorMissing,
-    }
+    Fault { seq: anchor.seq, line: anchor.seq, kind: FaultKind::AnchorMissing }
 }
 
 /// `chain.jsonl`, being walked.
@@ -113,23 +95,13 @@ impl<'a> Chain<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(walk.fault(FaultKind::Unreadable(error.kind()))),
         };
-        Ok(Self {
-            file,
-            walked_bytes: 0,
-            walk,
-            anchors,
-            line: Vec::new(),
-        })
+        Ok(Self { file, walked_bytes: 0, walk, anchors, line: Vec::new() })
     }
 
     fn step(&mut self, line: &[u8]) -> Result<(), Fault> {
         self.walk.step(line)?;
         let tip = self.walk.tip;
-        match self
-            .anchors
-            .iter()
-            .find(|anchor| anchor.seq == tip.seq && anchor.hash != tip.hash)
-        {
+        match self.anchors.iter().find(|anchor| anchor.seq == tip.seq && anchor.hash != tip.hash) {
             Some(anchor) => Err(anchor_missing(anchor)),
             None => Ok(()),
         }
@@ -139,10 +111,7 @@ impl<'a> Chain<'a> {
     fn step_file(&mut self) -> Result<bool, Fault> {
         let mut line = std::mem::take(&mut self.line);
         line.clear();
-        let read = self
-            .file
-            .as_mut()
-            .map_or(Ok(0), |file| read_line(file, &mut line));
+        let read = self.file.as_mut().map_or(Ok(0), |file| read_line(file, &mut line));
         let walked = match read {
             Ok(0) => Ok(false),
             Ok(bytes) => self.step(&line).map(|()| {
@@ -163,30 +132,20 @@ impl<'a> Chain<'a> {
                 Ok(false) => return Err(self.walk.fault(FaultKind::Truncated)),
                 // The last line of a file that is too short was cut, not edited.
                 Err(fault) if !self.line.ends_with(b"\n") && self.file_bytes()? < head.offset => {
-                    return Err(Fault {
-                        kind: FaultKind::Truncated,
-                        ..fault
-                    });
+                    return Err(Fault { kind: FaultKind::Truncated, ..fault });
                 }
                 Err(fault) => return Err(fault),
             }
         }
         if self.walked_bytes != head.offset || self.walk.tip != head.base {
-            return Err(Fault {
-                seq: self.walk.tip.seq,
-                line: self.walk.lines,
-                kind: FaultKind::HeadMismatch,
-            });
+            return Err(Fault { seq: self.walk.tip.seq, line: self.walk.lines, kind: FaultKind::HeadMismatch });
         }
         Ok(())
     }
 
     fn file_bytes(&self) -> Result<u64, Fault> {
         self.file.as_ref().map_or(Ok(0), |file| {
-            file.get_ref()
-                .metadata()
-                .map(|metadata| metadata.len())
-                .map_err(|error| self.walk.fault(FaultKind::Unreadable(error.kind())))
+            file.get_ref().metadata().map(|metadata| metadata.len()).map_err(|error| self.walk.fault(FaultKind::Unreadable(error.kind())))
         })
     }
 
@@ -215,11 +174,7 @@ impl<'a> Chain<'a> {
             match self.step_file() {
                 Ok(true) => {}
                 Ok(false) => {
-                    return Fault {
-                        seq: head.tip.seq,
-                        line: head.tip.seq,
-                        kind: FaultKind::HeadMismatch,
-                    };
+                    return Fault { seq: head.tip.seq, line: head.tip.seq, kind: FaultKind::HeadMismatch };
                 }
                 Err(fault) => return fault,
             }
@@ -229,9 +184,7 @@ impl<'a> Chain<'a> {
 
 /// Reads one line with its line end, or one byte more than a line may have.
 fn read_line(reader: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<usize> {
-    reader
-        .take(MAX_LINE_BYTES as u64 + 1)
-        .read_until(b'\n', line)
+    reader.take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', line)
 }
 
 /// What of a piece of a chain was verified.
@@ -263,16 +216,9 @@ pub fn verify_piece(mut piece: impl BufRead, key: &PublicKey) -> Result<Piece, F
         }
     }
     match (walk.base, walk.signed, walk.station) {
-        (Some(base), Some(signed), Some(station)) if signed.seq > base.seq => Ok(Piece {
-            first: base.seq + 1,
-            signed,
-            last: walk.tip,
-            station,
-        }),
-        _ => Err(Fault {
-            seq: walk.tip.seq,
-            line: walk.lines,
-            kind: FaultKind::NoCheckpoint,
-        }),
+        (Some(base), Some(signed), Some(station)) if signed.seq > base.seq => {
+            Ok(Piece { first: base.seq + 1, signed, last: walk.tip, station })
+        }
+        _ => Err(Fault { seq: walk.tip.seq, line: walk.lines, kind: FaultKind::NoCheckpoint }),
     }
 }

@@ -3,9 +3,7 @@
 //! **Invariant.** Whatever was walked is one unbroken chain of one station; whether it is *the* chain is for
 //! a signature (`HEAD`, checkpoint) to say.
 
-use crate::record::{
-    Checkpoint, MAX_LINE_BYTES, Payload, Record, checkpoint_message, hash_of_line, parse_canonical,
-};
+use crate::record::{Checkpoint, MAX_LINE_BYTES, Payload, Record, checkpoint_message, hash_of_line, parse_canonical};
 use crate::{Fault, FaultKind, Position, PublicKey, events, hex};
 
 /// How far the walk has come.
@@ -30,33 +28,17 @@ pub(crate) struct Walk {
 impl Walk {
     /// A walk from the first record of a chain.
     pub(crate) fn from_start(key: PublicKey) -> Self {
-        Self {
-            base: Some(Position::START),
-            ..Self::from_anywhere(key)
-        }
+        Self { base: Some(Position::START), ..Self::from_anywhere(key) }
     }
 
     /// A walk over a piece of a chain: the first record is believed where it stands.
     pub(crate) fn from_anywhere(key: PublicKey) -> Self {
-        Self {
-            key,
-            base: None,
-            tip: Position::START,
-            time: String::new(),
-            station: None,
-            lines: 0,
-            checkpoints: 0,
-            signed: None,
-        }
+        Self { key, base: None, tip: Position::START, time: String::new(), station: None, lines: 0, checkpoints: 0, signed: None }
     }
 
     /// The fault `kind` at the line after the last one walked.
     pub(crate) fn fault(&self, kind: FaultKind) -> Fault {
-        Fault {
-            seq: self.tip.seq.saturating_add(1),
-            line: self.lines.saturating_add(1),
-            kind,
-        }
+        Fault { seq: self.tip.seq.saturating_add(1), line: self.lines.saturating_add(1), kind }
     }
 
     /// Walks one line, given with its line end.
@@ -66,9 +48,7 @@ impl Walk {
             return Err(self.fault(FaultKind::LineTooLong { limit_bytes }));
         }
         let (record, next) = self.check(line).map_err(|kind| self.fault(kind))?;
-        let covers = self
-            .check_checkpoint(&record)
-            .map_err(|kind| self.fault(kind))?;
+        let covers = self.check_checkpoint(&record).map_err(|kind| self.fault(kind))?;
         if covers.is_some() {
             self.checkpoints += 1;
             self.signed = covers;
@@ -78,10 +58,7 @@ impl Walk {
         }
         record.time.as_ref().clone_into(&mut self.time);
         self.lines += 1;
-        self.base.get_or_insert(Position {
-            seq: next.seq.saturating_sub(1),
-            hash: hex::decode(&record.prev).unwrap_or_default(),
-        });
+        self.base.get_or_insert(Position { seq: next.seq.saturating_sub(1), hash: hex::decode(&record.prev).unwrap_or_default() });
         self.tip = next;
         Ok(())
     }
@@ -95,10 +72,7 @@ impl Walk {
         if hash != claimed {
             return Err(FaultKind::HashWrong);
         }
-        let position = Position {
-            seq: record.seq,
-            hash,
-        };
+        let position = Position { seq: record.seq, hash };
         if self.base.is_some() {
             if Some(record.seq) != self.tip.seq.checked_add(1) {
                 return Err(FaultKind::SeqWrong { found: record.seq });
@@ -109,11 +83,7 @@ impl Walk {
         } else if record.seq == 0 {
             return Err(FaultKind::SeqWrong { found: 0 });
         }
-        if self
-            .station
-            .as_deref()
-            .is_some_and(|station| station != record.station)
-        {
+        if self.station.as_deref().is_some_and(|station| station != record.station) {
             return Err(FaultKind::ForeignStation);
         }
         Ok((record, position))
@@ -127,10 +97,7 @@ impl Walk {
         let Payload::Clear(payload) = &record.payload else {
             return Err(FaultKind::CheckpointSignature);
         };
-        let before = Position {
-            seq: record.seq.saturating_sub(1),
-            hash: hex::decode(&record.prev).ok_or(FaultKind::NotCanonical)?,
-        };
+        let before = Position { seq: record.seq.saturating_sub(1), hash: hex::decode(&record.prev).ok_or(FaultKind::NotCanonical)? };
         serde_json::from_str::<Checkpoint>(payload.get())
             .ok()
             .and_then(|checkpoint| hex::decode::<64>(&checkpoint.signature))

@@ -32,21 +32,14 @@ impl Finished {
         log.append(&[station_event(events::STATION_START)]).unwrap();
         for session in ["s-1", "s-2", "s-3"] {
             for item in 0..6 {
-                log.append(&[item_event(session, item), item_event(session, item)])
-                    .unwrap();
+                log.append(&[item_event(session, item), item_event(session, item)]).unwrap();
             }
             log.close_session(session).unwrap();
         }
         last_batch(&mut log);
         let (chain, head) = station.files();
         let lines = lines(&chain);
-        Self {
-            settled: lines.len() - 3,
-            chain,
-            head,
-            key: station.public_key(),
-            lines,
-        }
+        Self { settled: lines.len() - 3, chain, head, key: station.public_key(), lines }
     }
 
     fn get() -> &'static Self {
@@ -66,12 +59,7 @@ impl Finished {
 }
 
 fn last_batch(log: &mut AuditLog) {
-    log.append(&[
-        item_event("s-4", 1),
-        item_event("s-4", 2),
-        station_event(events::STATION_STOP),
-    ])
-    .unwrap();
+    log.append(&[item_event("s-4", 1), item_event("s-4", 2), station_event(events::STATION_STOP)]).unwrap();
 }
 
 fn verify_files(chain: &[u8], head: &[u8], key: &PublicKey) -> Result<Verified, Fault> {
@@ -110,16 +98,10 @@ fn rehash(lines: &mut [Vec<u8>], first: usize) {
 fn untouched_it_verifies() {
     let finished = Finished::get();
     let verified = verify_files(&finished.chain, &finished.head, &finished.key).unwrap();
-    assert_eq!(
-        (verified.records, verified.pending, verified.checkpoints),
-        (43, 0, 3)
-    );
+    assert_eq!((verified.records, verified.pending, verified.checkpoints), (43, 0, 3));
     let mut rehashed = finished.lines.clone();
     rehash(&mut rehashed, 0);
-    assert_eq!(
-        rehashed, finished.lines,
-        "the forger of these tests knows the format"
-    );
+    assert_eq!(rehashed, finished.lines, "the forger of these tests knows the format");
 }
 
 proptest! {
@@ -232,12 +214,8 @@ proptest! {
 #[test]
 fn a_forger_who_drops_the_checkpoints_is_stopped_by_head() {
     let finished = Finished::get();
-    let mut lines: Vec<_> = finished
-        .lines
-        .iter()
-        .filter(|line| !String::from_utf8_lossy(line).contains(r#""event":"checkpoint""#))
-        .cloned()
-        .collect();
+    let mut lines: Vec<_> =
+        finished.lines.iter().filter(|line| !String::from_utf8_lossy(line).contains(r#""event":"checkpoint""#)).cloned().collect();
     rehash(&mut lines, 0);
     // What is left is one chain, but shorter than the one HEAD signs.
     let fault = verify_lines(&lines, finished).unwrap_err();
@@ -251,10 +229,7 @@ fn a_well_formed_record_appended_without_the_key_is_found() {
     lines.push(finished.lines[42].clone());
     rehash(&mut lines, 43);
     let fault = verify_lines(&lines, finished).unwrap_err();
-    assert_eq!(
-        (fault.seq, fault.line, fault.kind),
-        (44, 44, FaultKind::AfterHead)
-    );
+    assert_eq!((fault.seq, fault.line, fault.kind), (44, 44, FaultKind::AfterHead));
 }
 
 #[test]
@@ -273,10 +248,7 @@ fn an_endless_line_is_refused_not_read() {
     let limit_bytes = audit::MAX_LINE_BYTES;
     let chain = [vec![b'x'; 3_000_000], finished.chain.clone()].concat();
     let fault = verify_files(&chain, &finished.head, &finished.key).unwrap_err();
-    assert_eq!(
-        (fault.line, fault.kind),
-        (1, FaultKind::LineTooLong { limit_bytes })
-    );
+    assert_eq!((fault.line, fault.kind), (1, FaultKind::LineTooLong { limit_bytes }));
 }
 
 #[test]
@@ -298,11 +270,7 @@ fn another_spelling_of_the_same_record_is_no_record() {
         let mut lines = finished.lines.clone();
         lines[0] = respelled.clone().into_bytes();
         let fault = verify_lines(&lines, finished).unwrap_err();
-        assert_eq!(
-            (fault.line, fault.kind),
-            (1, FaultKind::NotCanonical),
-            "{respelled}"
-        );
+        assert_eq!((fault.line, fault.kind), (1, FaultKind::NotCanonical), "{respelled}");
     }
 }
 
@@ -337,10 +305,7 @@ fn an_older_head_with_the_newer_chain_is_found() {
     drop(log);
     fs::write(station.head(), old_head).unwrap();
     let fault = station.verify().unwrap_err();
-    assert_eq!(
-        (fault.seq, fault.line, fault.kind),
-        (2, 2, FaultKind::AfterHead)
-    );
+    assert_eq!((fault.seq, fault.line, fault.kind), (2, 2, FaultKind::AfterHead));
     assert!(station.try_open().is_err());
 }
 
@@ -371,20 +336,14 @@ fn another_key_or_another_stations_files_do_not_verify() {
     assert_eq!(fault.kind, FaultKind::HeadSignature);
     // The other station's chain under our own HEAD: its first checkpoint is not by our key.
     let fault = verify_files(&stranger.chain, &finished.head, &finished.key).unwrap_err();
-    assert_eq!(
-        (fault.seq, fault.kind),
-        (14, FaultKind::CheckpointSignature)
-    );
+    assert_eq!((fault.seq, fault.kind), (14, FaultKind::CheckpointSignature));
 }
 
 #[test]
 fn records_of_another_station_name_are_found_even_if_rehashed() {
     let finished = Finished::get();
     let mut lines = finished.lines.clone();
-    lines[4] = String::from_utf8(lines[4].clone())
-        .unwrap()
-        .replace("lock-01", "lock-02")
-        .into_bytes();
+    lines[4] = String::from_utf8(lines[4].clone()).unwrap().replace("lock-01", "lock-02").into_bytes();
     rehash(&mut lines, 4);
     let fault = verify_lines(&lines, finished).unwrap_err();
     assert_eq!((fault.line, fault.kind), (5, FaultKind::ForeignStation));

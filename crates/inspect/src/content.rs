@@ -58,13 +58,7 @@ impl Content {
     }
 
     const fn new(source: Source, length: u64) -> Self {
-        Self {
-            source,
-            length,
-            position: 0,
-            buffer: Vec::new(),
-            buffer_start: 0,
-        }
+        Self { source, length, position: 0, buffer: Vec::new(), buffer_start: 0 }
     }
 
     /// Length, bytes.
@@ -115,13 +109,9 @@ impl Content {
     /// [`ContentError::TooLong`] beyond `cap` bytes, or a read error.
     pub fn all(&self, cap: u64) -> Result<Vec<u8>, ContentError> {
         if self.length > cap {
-            return Err(ContentError::TooLong {
-                length: self.length,
-                cap,
-            });
+            return Err(ContentError::TooLong { length: self.length, cap });
         }
-        self.window(0, self.length as usize)
-            .map_err(ContentError::Read)
+        self.window(0, self.length as usize).map_err(ContentError::Read)
     }
 
     /// Takes the bytes into memory when there are at most `cap`, so that later reads cost nothing and cannot fail.
@@ -168,10 +158,7 @@ impl Content {
 impl Read for Content {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         if let Source::Bytes(bytes) = &self.source {
-            let rest = usize::try_from(self.position)
-                .ok()
-                .and_then(|start| bytes.get(start..))
-                .unwrap_or_default();
+            let rest = usize::try_from(self.position).ok().and_then(|start| bytes.get(start..)).unwrap_or_default();
             let n = rest.len().min(out.len());
             if let (Some(to), Some(from)) = (out.get_mut(..n), rest.get(..n)) {
                 to.copy_from_slice(from);
@@ -179,10 +166,7 @@ impl Read for Content {
             self.position += n as u64;
             return Ok(n);
         }
-        let inside = self
-            .position
-            .checked_sub(self.buffer_start)
-            .filter(|at| *at < self.buffer.len() as u64);
+        let inside = self.position.checked_sub(self.buffer_start).filter(|at| *at < self.buffer.len() as u64);
         if inside.is_none() {
             self.buffer = self.window(self.position, BUFFER_BYTES)?;
             self.buffer_start = self.position;
@@ -239,13 +223,7 @@ mod tests {
             content.read_to_end(&mut rest).unwrap();
             assert_eq!(rest, bytes[199_995..]);
             assert!(content.seek(SeekFrom::Current(-300_000)).is_err());
-            assert!(matches!(
-                content.all(10),
-                Err(ContentError::TooLong {
-                    length: 200_000,
-                    cap: 10
-                })
-            ));
+            assert!(matches!(content.all(10), Err(ContentError::TooLong { length: 200_000, cap: 10 })));
             content.hold(1 << 20).unwrap();
             assert_eq!(content.held().unwrap(), bytes);
         }

@@ -15,15 +15,8 @@ const MAX_HELD_BYTES: u64 = 256 << 20;
 
 /// Identifies and scans content. `claimed_extension` is lower case, without dot; without `rules` the scan counts as
 /// not done. Content over 256 MiB is identified, but not scanned as a whole: `yara_complete` says so.
-pub fn inspect(
-    content: &mut Content,
-    claimed_extension: &str,
-    rules: Option<&Rules>,
-    yara_timeout: Duration,
-) -> Inspected {
-    let identity = content
-        .hold(MAX_HELD_BYTES)
-        .and_then(|()| identify(content, claimed_extension));
+pub fn inspect(content: &mut Content, claimed_extension: &str, rules: Option<&Rules>, yara_timeout: Duration) -> Inspected {
+    let identity = content.hold(MAX_HELD_BYTES).and_then(|()| identify(content, claimed_extension));
     let Ok(mut identity) = identity else {
         return unreadable();
     };
@@ -31,20 +24,10 @@ pub fn inspect(
         count_active(bytes, &mut identity);
     } else if identity.format == Format::Pdf {
         // Whether it is encrypted, and what acts in it, stays unknown.
-        identity.find(
-            FindingCode::LimitHit,
-            Effect::Undetermined,
-            "pdf over 256 MiB",
-        );
+        identity.find(FindingCode::LimitHit, Effect::Undetermined, "pdf over 256 MiB");
     }
     let (yara, yara_complete) = match rules {
-        Some(rules) => scan(
-            content,
-            identity.format,
-            claimed_extension,
-            rules,
-            yara_timeout,
-        ),
+        Some(rules) => scan(content, identity.format, claimed_extension, rules, yara_timeout),
         None => (Vec::new(), false),
     };
     Inspected {
@@ -57,35 +40,19 @@ pub fn inspect(
 }
 
 fn unreadable() -> Inspected {
-    let finding = RawFinding {
-        code: FindingCode::ReadError,
-        effect: Effect::Undetermined,
-        detail: Foreign::new("content".into()),
-    };
-    Inspected {
-        format: Format::Unknown,
-        findings: vec![finding],
-        active: Vec::new(),
-        yara: Vec::new(),
-        yara_complete: false,
-    }
+    let finding = RawFinding { code: FindingCode::ReadError, effect: Effect::Undetermined, detail: Foreign::new("content".into()) };
+    Inspected { format: Format::Unknown, findings: vec![finding], active: Vec::new(), yara: Vec::new(), yara_complete: false }
 }
 
 fn count_active(bytes: &[u8], identity: &mut Identity) {
     if identity.format == Format::Pdf {
         match active::pdf::look(bytes) {
-            active::pdf::Look::Counted(counts) => counts
-                .into_iter()
-                .for_each(|(kind, count)| identity.count(kind, count)),
+            active::pdf::Look::Counted(counts) => counts.into_iter().for_each(|(kind, count)| identity.count(kind, count)),
             active::pdf::Look::Encrypted => {
                 identity.find(FindingCode::Encrypted, Effect::Undetermined, "pdf");
             }
             // The renderer is more forgiving and decides.
-            active::pdf::Look::Unreadable => identity.find(
-                FindingCode::Malformed,
-                Effect::Note,
-                "pdf objects not readable",
-            ),
+            active::pdf::Look::Unreadable => identity.find(FindingCode::Malformed, Effect::Note, "pdf objects not readable"),
         }
     }
     for (kind, count) in active::markup(bytes, identity.format) {
@@ -97,31 +64,14 @@ fn count_active(bytes: &[u8], identity: &mut Identity) {
 fn removed(active: &[(ActiveContent, u32)], format: Format) -> Vec<RawRemoved> {
     let listed_later = strip::can_strip(format);
     let stays = |kind: ActiveContent| !listed_later || kind == ActiveContent::XlmMacros;
-    active
-        .iter()
-        .filter(|(kind, _)| stays(*kind))
-        .map(|(kind, count)| RawRemoved {
-            kind: *kind,
-            name: None,
-            count: *count,
-        })
-        .collect()
+    active.iter().filter(|(kind, _)| stays(*kind)).map(|(kind, count)| RawRemoved { kind: *kind, name: None, count: *count }).collect()
 }
 
-fn scan(
-    content: &mut Content,
-    format: Format,
-    extension: &str,
-    rules: &Rules,
-    timeout: Duration,
-) -> (Vec<YaraHit>, bool) {
+fn scan(content: &mut Content, format: Format, extension: &str, rules: &Rules, timeout: Duration) -> (Vec<YaraHit>, bool) {
     let started = Instant::now();
     let mut hits = Vec::new();
     let mut complete = true;
-    match content
-        .held()
-        .map(|bytes| rules.scan(bytes, format.as_str(), extension, timeout))
-    {
+    match content.held().map(|bytes| rules.scan(bytes, format.as_str(), extension, timeout)) {
         Some(Ok(found)) => hits.extend(found),
         Some(Err(_)) | None => complete = false,
     }
@@ -133,10 +83,7 @@ fn scan(
             return (hits, false);
         }
         match rules.scan(&part.bytes, format.as_str(), extension, left) {
-            Ok(found) => hits.extend(found.into_iter().map(|hit| YaraHit {
-                part: Some(Foreign::new(part.name.clone())),
-                ..hit
-            })),
+            Ok(found) => hits.extend(found.into_iter().map(|hit| YaraHit { part: Some(Foreign::new(part.name.clone())), ..hit })),
             Err(_) => complete = false,
         }
     }
@@ -155,29 +102,16 @@ mod tests {
     fn rules() -> Rules {
         let text = r#"rule opens { meta: effect = "malicious" strings: $a = "Sub AutoOpen" condition: $a }
                       rule pdf { condition: format == "pdf" and extension == "txt" }"#;
-        Rules::compile(&[RuleSource {
-            name: "test".into(),
-            text: text.into(),
-        }])
-        .unwrap()
+        Rules::compile(&[RuleSource { name: "test".into(), text: text.into() }]).unwrap()
     }
 
     fn of(bytes: Vec<u8>, extension: &str) -> Inspected {
-        inspect(
-            &mut Content::from_bytes(bytes),
-            extension,
-            Some(&rules()),
-            Duration::from_secs(10),
-        )
+        inspect(&mut Content::from_bytes(bytes), extension, Some(&rules()), Duration::from_secs(10))
     }
 
     fn project() -> Vec<u8> {
         let stream = compress(b"Attribute VB_Name = \"M\"\r\nSub AutoOpen()\r\nEnd Sub\r\n");
-        compound(&[
-            ("/Macros/VBA/M", &stream),
-            ("/WordDocument", b"x"),
-            ("/Macros/VBA/_VBA_PROJECT", b"y"),
-        ])
+        compound(&[("/Macros/VBA/M", &stream), ("/WordDocument", b"x"), ("/Macros/VBA/_VBA_PROJECT", b"y")])
     }
 
     #[test]
@@ -185,40 +119,22 @@ mod tests {
         let seen = of(project(), "doc");
         assert_eq!(seen.format, Format::Doc);
         assert!(seen.yara_complete);
-        assert_eq!(
-            seen.yara
-                .iter()
-                .filter(|hit| hit.effect == Effect::Malicious && hit.part.is_some())
-                .count(),
-            1
-        );
+        assert_eq!(seen.yara.iter().filter(|hit| hit.effect == Effect::Malicious && hit.part.is_some()).count(), 1);
     }
 
     #[test]
     fn parts_of_packages_are_scanned_unpacked() {
-        let main =
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml";
+        let main = "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml";
         let text = format!("<w:t>Sub AutoOpen {}</w:t>", "x".repeat(1000));
         let seen = of(office(main, &[("word/document.xml", &text)]), "docx");
-        assert_eq!(
-            (seen.format, seen.yara_complete, seen.yara.len()),
-            (Format::Docx, true, 1)
-        );
+        assert_eq!((seen.format, seen.yara_complete, seen.yara.len()), (Format::Docx, true, 1));
     }
 
     #[test]
     fn variables_reach_the_rules_and_no_rules_is_no_scan() {
         let seen = of(b"%PDF-1.4\n".to_vec(), "txt");
         assert_eq!((seen.format, seen.yara.len()), (Format::Pdf, 1));
-        assert!(
-            !inspect(
-                &mut Content::from_bytes(b"x".to_vec()),
-                "",
-                None,
-                Duration::from_secs(1)
-            )
-            .yara_complete
-        );
+        assert!(!inspect(&mut Content::from_bytes(b"x".to_vec()), "", None, Duration::from_secs(1)).yara_complete);
     }
 
     proptest! {

@@ -27,10 +27,7 @@ pub(crate) struct Parts {
 }
 
 pub(crate) fn unpacked(content: &mut Content, format: Format) -> Parts {
-    let mut parts = Parts {
-        list: Vec::new(),
-        complete: true,
-    };
+    let mut parts = Parts { list: Vec::new(), complete: true };
     match format {
         Format::Doc | Format::Xls | Format::Ppt | Format::Ole | Format::Visio | Format::Msg => {
             macros(content, &mut parts);
@@ -66,31 +63,18 @@ fn macros(content: &mut Content, parts: &mut Parts) {
         return;
     };
     let modules = vba::modules(&mut compound, MAX_TOTAL_BYTES as usize);
-    parts.list.extend(modules.into_iter().map(|module| Part {
-        name: module.name,
-        bytes: module.source,
-    }));
+    parts.list.extend(modules.into_iter().map(|module| Part { name: module.name, bytes: module.source }));
 }
 
 /// How soon a member is unpacked: code first, then structure, then bulk; pictures never.
 fn rank(name: &str) -> Option<u8> {
     let extension = name.rsplit('.').next().unwrap_or_default();
     match extension {
-        "png" | "jpg" | "jpeg" | "gif" | "emf" | "wmf" | "tif" | "tiff" | "bmp" | "svg"
-        | "odttf" | "fntdata" | "ttf" | "wdp" | "mp4" | "mp3" | "wav" => None,
+        "png" | "jpg" | "jpeg" | "gif" | "emf" | "wmf" | "tif" | "tiff" | "bmp" | "svg" | "odttf" | "fntdata" | "ttf" | "wdp" | "mp4"
+        | "mp3" | "wav" => None,
         "bin" | "rels" | "vml" | "xlb" => Some(0),
-        _ if name.contains("macrosheets/")
-            || name.starts_with("basic/")
-            || name.starts_with("scripts/") =>
-        {
-            Some(0)
-        }
-        _ if name.contains("/worksheets/sheet")
-            || name.contains("sharedstrings")
-            || name == "content.xml" =>
-        {
-            Some(2)
-        }
+        _ if name.contains("macrosheets/") || name.starts_with("basic/") || name.starts_with("scripts/") => Some(0),
+        _ if name.contains("/worksheets/sheet") || name.contains("sharedstrings") || name == "content.xml" => Some(2),
         _ => Some(1),
     }
 }
@@ -102,8 +86,7 @@ fn package(content: &mut Content, parts: &mut Parts) {
     parts.complete &= archive.len() <= MAX_MEMBERS;
     let mut order: Vec<(u8, usize, String)> = (0..archive.len().min(MAX_MEMBERS))
         .filter_map(|index| {
-            let name =
-                String::from_utf8_lossy(archive.by_index_data(index).ok()?.name_raw()).into_owned();
+            let name = String::from_utf8_lossy(archive.by_index_data(index).ok()?.name_raw()).into_owned();
             rank(&name.to_lowercase()).map(|rank| (rank, index, name))
         })
         .collect();
@@ -135,13 +118,7 @@ fn project(bytes: &[u8], name: &str, left: u64, parts: &mut Parts) -> u64 {
         return 0;
     };
     let modules = vba::modules(&mut compound, left as usize);
-    let taken = modules
-        .iter()
-        .map(|module| module.source.len() as u64)
-        .sum();
-    parts.list.extend(modules.into_iter().map(|module| Part {
-        name: format!("{name}/{}", module.name),
-        bytes: module.source,
-    }));
+    let taken = modules.iter().map(|module| module.source.len() as u64).sum();
+    parts.list.extend(modules.into_iter().map(|module| Part { name: format!("{name}/{}", module.name), bytes: module.source }));
     taken
 }

@@ -24,13 +24,9 @@ fn declared(bytes: &[u8]) -> &'static Encoding {
     }
     let start = bytes.get(..bytes.len().min(200)).unwrap_or_default();
     let declaration = String::from_utf8_lossy(start);
-    let name = declaration
-        .strip_prefix("<?xml")
-        .and_then(|rest| rest.split("?>").next())
-        .and_then(|rest| rest.split("encoding").nth(1));
+    let name = declaration.strip_prefix("<?xml").and_then(|rest| rest.split("?>").next()).and_then(|rest| rest.split("encoding").nth(1));
     let name = name.and_then(|rest| rest.split(['"', '\'']).nth(1));
-    name.and_then(|name| Encoding::for_label(name.as_bytes()))
-        .unwrap_or(encoding_rs::UTF_8)
+    name.and_then(|name| Encoding::for_label(name.as_bytes())).unwrap_or(encoding_rs::UTF_8)
 }
 
 /// Calls `visit` with the local name of every start tag; stops at the first error.
@@ -51,18 +47,13 @@ pub(crate) fn each_element(xml: &[u8], mut visit: impl FnMut(&str, &BytesStart<'
 /// Value of the attribute with this local name, character references resolved.
 pub(crate) fn attribute(element: &BytesStart<'_>, name: &str) -> Option<String> {
     let mut attributes = element.attributes();
-    let found = attributes
-        .with_checks(false)
-        .flatten()
-        .find(|attribute| attribute.key.local_name().into_inner() == name)?;
+    let found = attributes.with_checks(false).flatten().find(|attribute| attribute.key.local_name().into_inner() == name)?;
     Some(value_of(&found))
 }
 
 /// The value as a reader sees it; as written, where it does not resolve.
 pub(crate) fn value_of(attribute: &Attribute<'_>) -> String {
-    attribute
-        .normalized_value(XmlVersion::Implicit1_0)
-        .map_or_else(|_| attribute.value.to_string(), |value| value.into_owned())
+    attribute.normalized_value(XmlVersion::Implicit1_0).map_or_else(|_| attribute.value.to_string(), |value| value.into_owned())
 }
 
 /// What a filter does with an event.
@@ -97,9 +88,7 @@ pub(crate) fn filter(
     let text = to_utf8(xml).ok_or(XmlError::Malformed)?;
     let mut reader = Reader::from_str(&text);
     let mut writer = Writer::new(Vec::with_capacity(text.len()));
-    writer
-        .get_mut()
-        .extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n");
+    writer.get_mut().extend_from_slice(b"<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n");
     let mut unwrapped: Vec<bool> = Vec::new();
     let mut dropping = 0usize;
     let mut doctype = false;
@@ -120,8 +109,7 @@ pub(crate) fn filter(
                     return Err(XmlError::Malformed);
                 }
                 let keep = decide(&element);
-                unwrapped
-                    .extend((!matches!(keep, Keep::Drop)).then_some(matches!(keep, Keep::Unwrap)));
+                unwrapped.extend((!matches!(keep, Keep::Drop)).then_some(matches!(keep, Keep::Unwrap)));
                 match keep {
                     Keep::Yes => write(&mut writer, Event::Start(element))?,
                     Keep::As(other) => write(&mut writer, Event::Start(other))?,
@@ -146,11 +134,7 @@ pub(crate) fn filter(
             }
         }
     }
-    if dropping > 0 || !unwrapped.is_empty() {
-        Err(XmlError::Malformed)
-    } else {
-        Ok((writer.into_inner(), doctype))
-    }
+    if dropping > 0 || !unwrapped.is_empty() { Err(XmlError::Malformed) } else { Ok((writer.into_inner(), doctype)) }
 }
 
 fn write(writer: &mut Writer<Vec<u8>>, event: Event<'_>) -> Result<(), XmlError> {
@@ -169,10 +153,7 @@ impl Declares for quick_xml::events::BytesText<'_> {
 }
 
 /// The element without the attributes `unwanted` picks (by qualified name and value).
-pub(crate) fn without(
-    element: &BytesStart<'_>,
-    mut unwanted: impl FnMut(&str, &str) -> bool,
-) -> BytesStart<'static> {
+pub(crate) fn without(element: &BytesStart<'_>, mut unwanted: impl FnMut(&str, &str) -> bool) -> BytesStart<'static> {
     let mut other = BytesStart::new(element.name().into_inner().to_owned());
     let mut attributes = element.attributes();
     for attribute in attributes.with_checks(false).flatten() {
@@ -191,9 +172,7 @@ mod tests {
         let decide = |element: &BytesStart<'_>| match element.local_name().into_inner() {
             "gone" => Keep::Drop,
             "open" => Keep::Unwrap,
-            "link" => Keep::As(without(element, |name, value| {
-                name == "href" && value.starts_with("http")
-            })),
+            "link" => Keep::As(without(element, |name, value| name == "href" && value.starts_with("http"))),
             _ => Keep::Yes,
         };
         filter(xml, decide, || true).map(|(bytes, _)| String::from_utf8(bytes).unwrap())
@@ -207,25 +186,15 @@ mod tests {
 
     #[test]
     fn encodings_become_one() {
-        let wide: Vec<u8> = "<a>\u{e4}</a>"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
+        let wide: Vec<u8> = "<a>\u{e4}</a>".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert!(run(&wide).unwrap().ends_with("<a>\u{e4}</a>"));
-        assert!(
-            run(b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xE4</a>")
-                .unwrap()
-                .ends_with("<a>\u{e4}</a>")
-        );
+        assert!(run(b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xE4</a>").unwrap().ends_with("<a>\u{e4}</a>"));
         assert_eq!(run(b"<a>\xE4</a>"), Err(XmlError::Malformed));
     }
 
     #[test]
     fn entities_and_depth_are_refused() {
-        assert_eq!(
-            run(b"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>"),
-            Err(XmlError::Malformed)
-        );
+        assert_eq!(run(b"<!DOCTYPE a [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><a>&x;</a>"), Err(XmlError::Malformed));
         assert!(run(b"<!DOCTYPE a><a/>").unwrap().ends_with("<a/>"));
         assert_eq!(run("<a>".repeat(5000).as_bytes()), Err(XmlError::Malformed));
         assert_eq!(run(b"<a><b></a>"), Err(XmlError::Malformed));

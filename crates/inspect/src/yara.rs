@@ -52,66 +52,36 @@ impl Rules {
         let mut compiler = Compiler::new().map_err(RulesError::Engine)?;
         compiler.disable_include_directive();
         for variable in ["format", "extension"] {
-            compiler
-                .define_variable(variable, "")
-                .map_err(RulesError::Engine)?;
+            compiler.define_variable(variable, "").map_err(RulesError::Engine)?;
         }
         for source in sources {
             compiler = compiler
                 .add_rules_str_with_namespace(&source.text, &source.name)
-                .map_err(|error| RulesError::Compile {
-                    name: source.name.clone(),
-                    source: error,
-                })?;
+                .map_err(|error| RulesError::Compile { name: source.name.clone(), source: error })?;
         }
-        compiler
-            .compile_rules()
-            .map(Self)
-            .map_err(RulesError::Engine)
+        compiler.compile_rules().map(Self).map_err(RulesError::Engine)
     }
 
     /// Runs the rules; `format` and `extension` become the external variables. `timeout` counts in whole seconds, at least one.
     ///
     /// # Errors
     /// [`ScanError`] when not every byte was looked at.
-    pub fn scan(
-        &self,
-        bytes: &[u8],
-        format: &str,
-        extension: &str,
-        timeout: Duration,
-    ) -> Result<Vec<YaraHit>, ScanError> {
+    pub fn scan(&self, bytes: &[u8], format: &str, extension: &str, timeout: Duration) -> Result<Vec<YaraHit>, ScanError> {
         let started = Instant::now();
         let mut scanner = self.scanner(format, extension, timeout)?;
-        let matches = scanner.scan_mem(bytes).map_err(|_| {
-            if started.elapsed() >= timeout {
-                ScanError::Timeout
-            } else {
-                ScanError::Engine
-            }
-        })?;
+        let matches =
+            scanner.scan_mem(bytes).map_err(|_| if started.elapsed() >= timeout { ScanError::Timeout } else { ScanError::Engine })?;
         Ok(matches
             .iter()
-            .map(|rule| YaraHit {
-                rule: Foreign::new(rule.identifier.to_owned()),
-                effect: effect(rule),
-                part: None,
-            })
+            .map(|rule| YaraHit { rule: Foreign::new(rule.identifier.to_owned()), effect: effect(rule), part: None })
             .collect())
     }
 
-    fn scanner(
-        &self,
-        format: &str,
-        extension: &str,
-        timeout: Duration,
-    ) -> Result<Scanner<'_>, ScanError> {
+    fn scanner(&self, format: &str, extension: &str, timeout: Duration) -> Result<Scanner<'_>, ScanError> {
         let mut scanner = self.0.scanner().map_err(|_| ScanError::Engine)?;
         // A NUL would end the variable early; no format or extension has one.
         for (name, value) in [("format", format), ("extension", extension)] {
-            scanner
-                .define_variable(name, value.replace('\0', "").as_str())
-                .map_err(|_| ScanError::Engine)?;
+            scanner.define_variable(name, value.replace('\0', "").as_str()).map_err(|_| ScanError::Engine)?;
         }
         scanner.set_timeout(i32::try_from(timeout.as_secs().max(1)).unwrap_or(i32::MAX));
         Ok(scanner)
@@ -120,11 +90,7 @@ impl Rules {
 
 /// The rule's `effect`; a rule without one, or with a word nobody knows, asks for a person.
 fn effect(rule: &yara::Rule<'_>) -> Effect {
-    let value = rule
-        .metadatas
-        .iter()
-        .find(|meta| meta.identifier == "effect")
-        .map(|meta| &meta.value);
+    let value = rule.metadatas.iter().find(|meta| meta.identifier == "effect").map(|meta| &meta.value);
     match value {
         Some(MetadataValue::String("note")) => Effect::Note,
         Some(MetadataValue::String("strip")) => Effect::Strip,
@@ -139,10 +105,7 @@ mod tests {
     use super::*;
 
     fn source(text: &str) -> RuleSource {
-        RuleSource {
-            name: "test.yar".into(),
-            text: text.into(),
-        }
+        RuleSource { name: "test.yar".into(), text: text.into() }
     }
 
     #[test]
@@ -153,15 +116,10 @@ mod tests {
         "#;
         let rules = Rules::compile(&[source(text)]).unwrap();
         let effects = |format: &str, extension: &str| {
-            let hits = rules
-                .scan(b"some evil text", format, extension, Duration::from_secs(5))
-                .unwrap();
+            let hits = rules.scan(b"some evil text", format, extension, Duration::from_secs(5)).unwrap();
             hits.iter().map(|hit| hit.effect).collect::<Vec<_>>()
         };
-        assert_eq!(
-            effects("txt", "log"),
-            [Effect::Malicious, Effect::Suspicious]
-        );
+        assert_eq!(effects("txt", "log"), [Effect::Malicious, Effect::Suspicious]);
         assert_eq!(effects("txt", ""), [Effect::Malicious]);
         assert!(effects("pdf", "").is_empty());
     }

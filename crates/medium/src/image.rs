@@ -56,11 +56,7 @@ fn name_of(partition: &Partition, all: &[Partition]) -> Vec<u8> {
     format!("partition {}{table}", partition.number).into_bytes()
 }
 
-fn announce<W: Write>(
-    inventory: &mut Inventory<'_, W>,
-    partition: &Partition,
-    volume: Option<&fat::Volume>,
-) -> Result<(), ReadError> {
+fn announce<W: Write>(inventory: &mut Inventory<'_, W>, partition: &Partition, volume: Option<&fat::Volume>) -> Result<(), ReadError> {
     let file_system = volume.map_or_else(|| partition.kind.clone(), |v| v.kind().to_owned());
     inventory.announce(&Answer::Volume(VolumeInfo {
         scheme: Foreign::new(partition.scheme.to_owned()),

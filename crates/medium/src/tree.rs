@@ -11,10 +11,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::rc::Rc;
 use wire::{EntryKind, FrameWriter};
 
-const BENEATH: ResolveFlags = ResolveFlags::BENEATH
-    .union(ResolveFlags::NO_SYMLINKS)
-    .union(ResolveFlags::NO_MAGICLINKS)
-    .union(ResolveFlags::NO_XDEV);
+const BENEATH: ResolveFlags =
+    ResolveFlags::BENEATH.union(ResolveFlags::NO_SYMLINKS).union(ResolveFlags::NO_MAGICLINKS).union(ResolveFlags::NO_XDEV);
 
 /// Walks the directory behind `root` and sends everything below it, names in byte order.
 ///

@@ -281,7 +281,7 @@ pub struct FormatTable {
 pub enum FormatTableError {
     /// Not the expected TOML.
     #[error("the format table cannot be read: {0}")]
-    Syntax(#[from] toml::de::Error),
+    Syntax(toml::de::Error),
     /// A format has no line.
     #[error("the format table has no line for {0}")]
     Missing(Format),
@@ -303,7 +303,7 @@ impl FormatTable {
     /// # Errors
     /// [`FormatTableError`] naming the line.
     pub fn from_toml(text: &str) -> Result<Self, FormatTableError> {
-        let table: Self = toml::from_str(text)?;
+        let table: Self = toml::from_str(text).map_err(FormatTableError::Syntax)?;
         for format in Format::ALL {
             let rule = table.formats.get(format).ok_or(FormatTableError::Missing(*format))?;
             let possible = match rule.action {

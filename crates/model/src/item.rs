@@ -295,12 +295,7 @@ impl Artefact {
         if acceptance.verdict != Verdict::Clear {
             return Err(acceptance);
         }
-        Ok(Self {
-            digest: acceptance.digest,
-            size_bytes: acceptance.size_bytes,
-            extension: extension.to_owned(),
-            pages: acceptance.pages,
-        })
+        Ok(Self { digest: acceptance.digest, size_bytes: acceptance.size_bytes, extension: extension.to_owned(), pages: acceptance.pages })
     }
     /// SHA-256 of the artefact.
     pub const fn digest(&self) -> Digest {

@@ -20,8 +20,8 @@ pub struct MappedName {
 const REPLACEMENT: char = '_';
 /// Extensions that act when opened; `report.pdf.exe` and friends are double extensions.
 const ACTING: &[&str] = &[
-    "exe", "scr", "pif", "com", "bat", "cmd", "ps1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "hta", "lnk", "url", "msi", "jar",
-    "cpl", "reg", "chm", "scf", "inf", "sh", "py", "app", "desktop",
+    "exe", "scr", "pif", "com", "bat", "cmd", "ps1", "vbs", "vbe", "js", "jse", "wsf", "wsh", "hta", "lnk", "url", "msi", "jar", "cpl",
+    "reg", "chm", "scf", "inf", "sh", "py", "app", "desktop",
 ];
 
 /// Maps one path component.
@@ -47,8 +47,7 @@ fn map_bytes(bytes: &[u8], max_units: u32) -> MappedName {
     if text.chars().any(forbidden) {
         note(FindingCode::NameForbidden, escape_bytes(bytes));
     }
-    let mut name: String =
-        text.chars().map(|c| if is_deceptive(c) || forbidden(c) || c == '\u{FFFD}' { REPLACEMENT } else { c }).collect();
+    let mut name: String = text.chars().map(|c| if is_deceptive(c) || forbidden(c) || c == '\u{FFFD}' { REPLACEMENT } else { c }).collect();
     let trimmed = name.trim_end_matches(['.', ' ', '\u{A0}', '\u{3000}']);
     if trimmed.len() != name.len() {
         note(FindingCode::NameTrailing, escape_bytes(bytes));

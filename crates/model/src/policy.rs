@@ -40,13 +40,7 @@ pub struct SessionPolicy {
 
 impl Default for SessionPolicy {
     fn default() -> Self {
-        Self {
-            max_items: 200_000,
-            max_bytes: 64 << 30,
-            max_depth: 64,
-            min_free_bytes: 512 << 20,
-            parallel_items: 0,
-        }
+        Self { max_items: 200_000, max_bytes: 64 << 30, max_depth: 64, min_free_bytes: 512 << 20, parallel_items: 0 }
     }
 }
 
@@ -198,7 +192,7 @@ impl Default for ReleasePolicy {
 pub enum PolicyError {
     /// Not TOML, an unknown key, or a value of the wrong type.
     #[error("the policy cannot be read: {0}")]
-    Syntax(#[from] toml::de::Error),
+    Syntax(toml::de::Error),
     /// A number nothing can work with.
     #[error("the policy sets {key} to {value}; it must be {bounds}")]
     Range {
@@ -220,7 +214,7 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`] naming the key.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        let policy: Self = toml::from_str(text)?;
+        let policy: Self = toml::from_str(text).map_err(PolicyError::Syntax)?;
         policy.in_range()?;
         Ok(policy)
     }

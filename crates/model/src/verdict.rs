@@ -74,13 +74,7 @@ mod tests {
     const ALL: [Verdict; 4] = [Verdict::Clear, Verdict::Suspicious, Verdict::Undetermined, Verdict::Malicious];
 
     fn effect() -> impl Strategy<Value = Effect> {
-        prop_oneof![
-            Just(Effect::Note),
-            Just(Effect::Strip),
-            Just(Effect::Suspicious),
-            Just(Effect::Undetermined),
-            Just(Effect::Malicious)
-        ]
+        prop_oneof![Just(Effect::Note), Just(Effect::Strip), Just(Effect::Suspicious), Just(Effect::Undetermined), Just(Effect::Malicious)]
     }
 
     fn finding(effect: Effect) -> Finding {

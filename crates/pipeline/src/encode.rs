@@ -49,7 +49,9 @@ pub(crate) fn rgb(format: PixelFormat, pixels: &[u8]) -> Vec<u8> {
     match format {
         PixelFormat::Rgb8 => pixels.to_vec(),
         PixelFormat::Gray8 => pixels.iter().flat_map(|g| [*g; 3]).collect(),
-        PixelFormat::Rgba8 => pixels.as_chunks::<4>().0.iter().flat_map(|[r, g, b, a]| [on_white(*r, *a), on_white(*g, *a), on_white(*b, *a)]).collect(),
+        PixelFormat::Rgba8 => {
+            pixels.as_chunks::<4>().0.iter().flat_map(|[r, g, b, a]| [on_white(*r, *a), on_white(*g, *a), on_white(*b, *a)]).collect()
+        }
     }
 }
 

@@ -7,8 +7,8 @@
 
 use crate::fault::StationFault;
 use crate::stage::{Convert, Decide, Identify, Scan, Strip};
-use model::item::{Held, Sanitised, Spooled, State, Step};
 use model::Item;
+use model::item::{Held, Sanitised, Spooled, State, Step};
 
 /// One stage: takes an item in one state and gives it back in the next, or holds it.
 ///

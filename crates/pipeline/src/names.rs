@@ -13,7 +13,7 @@ pub(crate) struct Mapped {
     pub(crate) release: Vec<String>,
     /// Extension the last component claims.
     pub(crate) extension: String,
-    /// What was wrong with the names on the way; only of the last component.
+    /// What was wrong with its own name, and path tricks on the way.
     pub(crate) findings: Vec<Finding>,
 }
 
@@ -28,43 +28,42 @@ pub(crate) struct Names {
 
 impl Names {
     pub(crate) fn new(policy: &model::policy::ReleasePolicy) -> Self {
-        Self {
-            max_name_units: policy.max_name_units,
-            max_path_units: policy.max_path_units,
-            known: HashMap::new(),
-            taken: HashSet::new(),
-        }
+        Self { max_name_units: policy.max_name_units, max_path_units: policy.max_path_units, known: HashMap::new(), taken: HashSet::new() }
     }
 
-    /// Maps a path; `within` is the archive it is in, `None` for the medium.
-    pub(crate) fn map(&mut self, path: &[Untrusted<Vec<u8>>], within: Option<&Mapped>) -> Mapped {
+    /// Maps a path; `within` is the archive it is in, `None` for the medium. Equal directories are one directory; two files
+    /// of the same name (a broken FAT can hold them) stay two.
+    pub(crate) fn map(&mut self, path: &[Untrusted<Vec<u8>>], within: Option<&Mapped>, directory: bool) -> Mapped {
         let mut mapped = within.map_or_else(Mapped::default, |archive| Mapped {
             shown: archive.shown.clone() + "!",
             release: archive.release.clone(),
             ..Mapped::default()
         });
-        for component in path {
+        for (position, component) in path.iter().enumerate() {
+            let once = position + 1 == path.len() && !directory;
             if within.is_some() || !mapped.release.is_empty() {
                 mapped.shown.push('/');
             }
             mapped.shown.push_str(&component.escaped());
-            let (name, findings) = self.component(&mapped.release, component);
+            let (name, findings) = self.component(&mapped.release, component, once);
             mapped.release.push(name);
-            mapped.findings = findings;
+            // What was wrong with an ordinary directory is told once, at its own line; a path trick is told wherever it is.
+            mapped.findings.retain(|finding| finding.code == FindingCode::NamePath);
+            mapped.findings.extend(findings);
         }
         mapped.extension = path.last().map(claimed_extension).unwrap_or_default();
         self.shorten(&mut mapped);
         mapped
     }
 
-    fn component(&mut self, parent: &[String], foreign: &Untrusted<Vec<u8>>) -> (String, Vec<Finding>) {
+    fn component(&mut self, parent: &[String], foreign: &Untrusted<Vec<u8>>, once: bool) -> (String, Vec<Finding>) {
         let mut mapped = map_component(foreign, self.max_name_units);
         let Ok(raw) = foreign.check(|bytes| Ok::<_, std::convert::Infallible>(bytes.clone()));
         if matches!(raw.as_slice(), b".." | b"." | b"") || raw.iter().any(|b| matches!(b, b'/' | b'\\')) {
             mapped.findings.push(Finding::own(FindingCode::NamePath, Effect::Note, escape_bytes(&raw)));
         }
         let key = (parent.to_vec(), raw);
-        if let Some(name) = self.known.get(&key) {
+        if let Some(name) = self.known.get(&key).filter(|_| !once) {
             return (name.clone(), mapped.findings);
         }
         let mut name = mapped.name.clone();
@@ -76,7 +75,9 @@ impl Names {
             name = numbered(&mapped.name, number);
             number += 1;
         }
-        self.known.insert(key, name.clone());
+        if !once {
+            self.known.insert(key, name.clone());
+        }
         (name, mapped.findings)
     }
 
@@ -113,19 +114,21 @@ mod tests {
     #[test]
     fn equal_paths_map_equally_and_twins_stay_two() {
         let mut names = Names::new(&model::policy::ReleasePolicy::default());
-        assert_eq!(names.map(&path(&["Daten", "a.txt"]), None).release, ["Daten", "a.txt"]);
-        assert_eq!(names.map(&path(&["Daten", "A.TXT"]), None).release, ["Daten", "A (2).TXT"]);
-        assert_eq!(names.map(&path(&["Daten", "a.txt"]), None).release, ["Daten", "a.txt"]);
-        assert_eq!(names.map(&path(&["daten", "b.txt"]), None).release, ["daten (2)", "b.txt"]);
+        assert_eq!(names.map(&path(&["Daten", "a.txt"]), None, false).release, ["Daten", "a.txt"]);
+        assert_eq!(names.map(&path(&["Daten", "A.TXT"]), None, false).release, ["Daten", "A (2).TXT"]);
+        assert_eq!(names.map(&path(&["Daten", "a.txt"]), None, false).release, ["Daten", "a (3).txt"]);
+        assert_eq!(names.map(&path(&["Daten"]), None, true).release, ["Daten"]);
+        assert_eq!(names.map(&path(&["daten", "b.txt"]), None, false).release, ["daten (2)", "b.txt"]);
     }
 
     #[test]
     fn members_are_shown_behind_their_archive_and_cannot_climb() {
         let mut names = Names::new(&model::policy::ReleasePolicy::default());
-        let archive = names.map(&path(&["x.zip"]), None);
-        let member = names.map(&path(&["..", "..", "etc", "passwd"]), Some(&archive));
+        let archive = names.map(&path(&["x.zip"]), None, false);
+        let member = names.map(&path(&["..", "..", "etc", "passwd"]), Some(&archive), false);
         assert_eq!(member.shown, "x.zip!/../../etc/passwd");
         assert_eq!(member.release, ["x.zip", "_", "_", "etc", "passwd"]);
+        assert_eq!(member.findings.iter().filter(|f| f.code == FindingCode::NamePath).count(), 2);
     }
 
     #[test]
@@ -133,7 +136,7 @@ mod tests {
         let mut names = Names::new(&model::policy::ReleasePolicy { max_name_units: 200, max_path_units: 300 });
         let long: Vec<String> = (0..50).map(|n| format!("ordner-{n:03}")).collect();
         let long: Vec<&str> = long.iter().map(String::as_str).collect();
-        let mapped = names.map(&path(&long), None);
+        let mapped = names.map(&path(&long), None, false);
         assert!(mapped.release.join("/").len() <= 300);
         assert_eq!(mapped.release.last().unwrap(), "ordner-049");
         assert_eq!(mapped.findings[0].code, FindingCode::NameTooLong);

@@ -55,7 +55,15 @@ enum Accounted {
 /// [`StationFault`]: nothing unverified was released, holds made so far stay, and the audit chain says the session was
 /// voided.
 pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
-    let engines = Arc::new(station.engines().await?);
+    let engines = match station.engines().await {
+        Ok(engines) => Arc::new(engines),
+        Err(fault) => {
+            // There is no session yet; the station's own record says why none began.
+            station.recorder.note(None, events::STATION_FAULT, json!({ "fault": fault.to_string() }));
+            station.recorder.flush().await?;
+            return Err(fault);
+        }
+    };
     let (_, kind, size_bytes) = open_source(&order.source)?;
     let session = new_session_id(station)?;
     let sessions = station.paths.sessions();
@@ -143,7 +151,13 @@ impl<'a> Session<'a> {
             version: "4.5.5".into(),
             signatures: Some(format!("{} rule files, sha256 {}", settings.rules.len(), settings.policy_sha256.hex())),
         };
-        let shared = Shared { settings, worker: station.worker.clone(), inspectors: Arc::new(inspectors), spool: Arc::clone(&spool), yara: yara.clone() };
+        let shared = Shared {
+            settings,
+            worker: station.worker.clone(),
+            inspectors: Arc::new(inspectors),
+            spool: Arc::clone(&spool),
+            yara: yara.clone(),
+        };
         let (sender, unpacked) = mpsc::unbounded_channel();
         let verify = Verify { shared: shared.clone(), engines: Arc::clone(&engines) };
         let line = Line {
@@ -162,7 +176,14 @@ impl<'a> Session<'a> {
         };
         let mut stamps: Vec<EngineStamp> = engines.iter().map(|e| e.stamp().clone()).collect();
         stamps.extend([yara, EngineStamp::own()]);
-        let reading = Reading { worker: station.worker.clone(), policy: station.settings.policy.clone(), source: order.source.clone(), shown, kind, spool };
+        let reading = Reading {
+            worker: station.worker.clone(),
+            policy: station.settings.policy.clone(),
+            source: order.source.clone(),
+            shown,
+            kind,
+            spool,
+        };
         let session = Self {
             station,
             order,
@@ -218,7 +239,9 @@ impl<'a> Session<'a> {
         let places = self.places();
         let mut on_the_line: JoinSet<Result<(Vec<u32>, Accounted), StationFault>> = JoinSet::new();
         loop {
-            while on_the_line.len() < places && let Some(item) = self.waiting.pop_front() {
+            while on_the_line.len() < places
+                && let Some(item) = self.waiting.pop_front()
+            {
                 on_the_line.spawn(self.one_item(item));
             }
             let room = self.waiting.is_empty();
@@ -264,13 +287,16 @@ impl<'a> Session<'a> {
             Arrival::Entry { path, kind } => {
                 let order = vec![u32::try_from(self.found).map_err(|_| StationFault::Internal("entries"))?];
                 self.found += 1;
-                let mapped = self.names.map(&path, None);
+                let mapped = self.names.map(&path, None, kind == EntryKind::Directory);
                 self.take_entry(order, mapped, kind, path.len());
             }
             Arrival::InventoryEnd { entries, bytes } => self.progress.inventory(entries, bytes),
             Arrival::Content { index, content } => {
                 let Some(mapped) = self.awaited.remove(&index) else {
-                    return Err(StationFault::Medium { source_path: self.medium.source.clone(), what: "the reader sent content nobody awaits".into() });
+                    return Err(StationFault::Medium {
+                        source_path: self.medium.source.clone(),
+                        what: "the reader sent content nobody awaits".into(),
+                    });
                 };
                 match content {
                     Ok(file) => {
@@ -304,7 +330,7 @@ impl<'a> Session<'a> {
             EntryKind::Directory => (Outcome::Structural, Reason::Directory, None),
             EntryKind::Link => (Outcome::Structural, Reason::Link, Some(own(FindingCode::Link, "not followed"))),
             EntryKind::Special => (Outcome::Structural, Reason::SpecialFile, Some(own(FindingCode::SpecialFile, "not opened"))),
-            EntryKind::Unreadable if depth > max_depth as usize => {
+            EntryKind::Unreadable if depth >= max_depth as usize => {
                 (Outcome::Unreadable, Reason::Limit, Some(own(FindingCode::LimitHit, &format!("session.max_depth = {max_depth}"))))
             }
             EntryKind::Unreadable => (Outcome::Unreadable, Reason::ReadError, Some(own(FindingCode::ReadError, "directory"))),
@@ -364,7 +390,7 @@ impl<'a> Session<'a> {
             }
             let mut order = unpacked.order.clone();
             order.push(position);
-            let mapped = self.names.map(&member.path, Some(&archive));
+            let mapped = self.names.map(&member.path, Some(&archive), member.kind == EntryKind::Directory);
             match member.content {
                 MemberContent::Spooled(file) => self.queue(order, mapped, &file, depth),
                 MemberContent::None => {

@@ -108,6 +108,8 @@ impl Station {
         let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers)?);
         let settings = Arc::new(settings);
         let station = Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd };
+        station.recorder.note(None, events::STATION_START, json!({ "version": env!("CARGO_PKG_VERSION") }));
+        station.recorder.flush().await?;
         station.recover().await?;
         Ok(station)
     }

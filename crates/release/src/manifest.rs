@@ -91,7 +91,9 @@ mod tests {
         manifest.add("a b.txt".into(), Digest([2; 32]));
         let text = manifest.to_text();
         assert_eq!(Manifest::from_text(&text), Some(manifest));
-        for wrong in [text.replace("a b", "../a"), text.replace("  ", " *"), text[1..].to_owned(), text.clone() + "\n", text.clone() + &text] {
+        for wrong in
+            [text.replace("a b", "../a"), text.replace("  ", " *"), text[1..].to_owned(), text.clone() + "\n", text.clone() + &text]
+        {
             assert_eq!(Manifest::from_text(&wrong), None, "{wrong}");
         }
     }

@@ -1,8 +1,8 @@
 //! The floor of the benchmark: hayro alone, every page of the given PDFs to pixels at 150 dpi, one process, one thread.
 //! Prints the number of pages.
 
-use hayro::hayro_syntax::Pdf;
 use hayro::hayro_interpret::InterpreterSettings;
+use hayro::hayro_syntax::Pdf;
 use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
 use std::sync::Arc;
 

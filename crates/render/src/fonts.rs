@@ -37,20 +37,13 @@ struct Slot {
 
 impl Slot {
     fn open(path: &str) -> Self {
-        Self {
-            file: File::open(path).ok(),
-            bytes: OnceLock::new(),
-        }
+        Self { file: File::open(path).ok(), bytes: OnceLock::new() }
     }
 
     fn bytes(&self) -> Option<Arc<Vec<u8>>> {
         let read = || {
             let mut bytes = Vec::new();
-            self.file
-                .as_ref()?
-                .take(MAX_FONT_BYTES)
-                .read_to_end(&mut bytes)
-                .ok()?;
+            self.file.as_ref()?.take(MAX_FONT_BYTES).read_to_end(&mut bytes).ok()?;
             (!bytes.is_empty()).then(|| Arc::new(bytes))
         };
         self.bytes.get_or_init(read).clone()
@@ -69,24 +62,15 @@ impl Fonts {
     /// renderer's own small ones stand in for it.
     pub fn load() -> Self {
         Self {
-            faces: FACES
-                .iter()
-                .map(|face| Slot::open(&format!("{LIBERATION}/{face}.ttf")))
-                .collect(),
+            faces: FACES.iter().map(|face| Slot::open(&format!("{LIBERATION}/{face}.ttf"))).collect(),
             unicode: Arc::new(Slot::open(UNICODE_FALLBACK)),
         }
     }
 
     /// A resolver without any system font.
     pub fn none() -> Self {
-        let empty = || Slot {
-            file: None,
-            bytes: OnceLock::new(),
-        };
-        Self {
-            faces: FACES.iter().map(|_| empty()).collect(),
-            unicode: Arc::new(empty()),
-        }
+        let empty = || Slot { file: None, bytes: OnceLock::new() };
+        Self { faces: FACES.iter().map(|_| empty()).collect(), unicode: Arc::new(empty()) }
     }
 
     /// Font program and face index for a font that a PDF does not embed.
@@ -102,21 +86,14 @@ impl Fonts {
                 fallback.pick_standard_font()
             }
         };
-        let face = face_of(standard)
-            .and_then(|index| self.faces.get(index))
-            .and_then(Slot::bytes);
+        let face = face_of(standard).and_then(|index| self.faces.get(index)).and_then(Slot::bytes);
         face.map_or_else(|| standard.get_font_data(), |bytes| (bytes, 0))
     }
 
     /// The fonts as a data base for SVG text.
     pub(crate) fn database(&self) -> Database {
         let mut database = Database::new();
-        for bytes in self
-            .faces
-            .iter()
-            .chain([self.unicode.as_ref()])
-            .filter_map(Slot::bytes)
-        {
+        for bytes in self.faces.iter().chain([self.unicode.as_ref()]).filter_map(Slot::bytes) {
             database.load_font_source(Source::Binary(bytes));
         }
         database.set_serif_family("Liberation Serif");
@@ -129,18 +106,9 @@ impl Fonts {
 }
 
 fn wants_cjk(query: &FallbackFontQuery) -> bool {
-    query
-        .character_collection
-        .as_ref()
-        .is_some_and(|collection| {
-            matches!(
-                collection.family,
-                CidFamily::AdobeJapan1
-                    | CidFamily::AdobeGB1
-                    | CidFamily::AdobeCNS1
-                    | CidFamily::AdobeKorea1
-            )
-        })
+    query.character_collection.as_ref().is_some_and(|collection| {
+        matches!(collection.family, CidFamily::AdobeJapan1 | CidFamily::AdobeGB1 | CidFamily::AdobeCNS1 | CidFamily::AdobeKorea1)
+    })
 }
 
 const fn face_of(font: StandardFont) -> Option<usize> {

@@ -41,26 +41,12 @@ mod tests {
 
     #[test]
     fn sizes_stay_within_every_limit() {
-        let limits = RenderLimits {
-            dpi: 150,
-            max_pages: 1,
-            max_page_pixels: 4_000_000,
-            max_page_text: 1,
-        };
+        let limits = RenderLimits { dpi: 150, max_pages: 1, max_page_pixels: 4_000_000, max_page_text: 1 };
         assert_eq!(pixel_size(595.276, 841.89, &limits), (1240, 1754));
-        for (width, height) in [
-            (14_400.0, 14_400.0),
-            (14_400.0, 1.0),
-            (1.0, 14_400.0),
-            (1.0, 1.0),
-            (13.7, 9_999.0),
-        ] {
+        for (width, height) in [(14_400.0, 14_400.0), (14_400.0, 1.0), (1.0, 14_400.0), (1.0, 1.0), (13.7, 9_999.0)] {
             let (across, down) = pixel_size(width, height, &limits);
             assert!(across >= 1 && down >= 1 && across <= MAX_SIDE_PX && down <= MAX_SIDE_PX);
-            assert!(
-                u64::from(across) * u64::from(down) <= limits.max_page_pixels,
-                "{width} x {height}"
-            );
+            assert!(u64::from(across) * u64::from(down) <= limits.max_page_pixels, "{width} x {height}");
         }
     }
 }

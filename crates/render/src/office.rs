@@ -44,12 +44,7 @@ pub fn office_to_pdf(
     let arguments = office_arguments(work, job)?;
     prepare(work, content, job).map_err(RenderError::Content)?;
     let program = Path::new(PROGRAM_DIRECTORY).join("soffice.bin");
-    let exit = run(
-        &program,
-        &arguments,
-        Duration::from_secs(job.wall_seconds.into()),
-    )
-    .map_err(RenderError::Start)?;
+    let exit = run(&program, &arguments, Duration::from_secs(job.wall_seconds.into())).map_err(RenderError::Start)?;
     if exit == OfficeExit::TimedOut {
         return Err(RenderError::Timeout(job.wall_seconds));
     }
@@ -64,19 +59,9 @@ pub fn office_arguments(work: &Path, job: &OfficeJob) -> Result<Vec<OsString>, R
     let export = export_filter(job.format).ok_or(RenderError::Unsupported)?;
     let mut profile = OsString::from("-env:UserInstallation=file://");
     profile.push(work.join("profile"));
-    let range = format!(
-        r#"{{"PageRange":{{"type":"string","value":"1-{}"}}}}"#,
-        job.max_pages.max(1)
-    );
+    let range = format!(r#"{{"PageRange":{{"type":"string","value":"1-{}"}}}}"#, job.max_pages.max(1));
     let mut arguments = vec![profile];
-    for switch in [
-        "--headless",
-        "--norestore",
-        "--nolockcheck",
-        "--nodefault",
-        "--nologo",
-        "--nofirststartwizard",
-    ] {
+    for switch in ["--headless", "--norestore", "--nolockcheck", "--nodefault", "--nologo", "--nofirststartwizard"] {
         arguments.push(switch.into());
     }
     arguments.push(format!("--infilter={}", job.import_filter).into());
@@ -90,21 +75,13 @@ pub fn office_arguments(work: &Path, job: &OfficeJob) -> Result<Vec<OsString>, R
 
 const fn export_filter(format: Format) -> Option<&'static str> {
     Some(match format {
-        Format::Doc | Format::Docx | Format::Docm | Format::Dotx | Format::Dotm => {
-            "writer_pdf_Export"
-        }
-        Format::Odt | Format::OdfFlat | Format::Rtf | Format::Epub | Format::OldDocument => {
-            "writer_pdf_Export"
-        }
+        Format::Doc | Format::Docx | Format::Docm | Format::Dotx | Format::Dotm => "writer_pdf_Export",
+        Format::Odt | Format::OdfFlat | Format::Rtf | Format::Epub | Format::OldDocument => "writer_pdf_Export",
         Format::Eml | Format::Mht | Format::Msg | Format::Txt => "writer_pdf_Export",
         Format::Html => "writer_web_pdf_Export",
-        Format::Xls | Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xltx => {
-            "calc_pdf_Export"
-        }
+        Format::Xls | Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xltx => "calc_pdf_Export",
         Format::Xltm | Format::Xlam | Format::Ods | Format::Csv => "calc_pdf_Export",
-        Format::Ppt | Format::Pptx | Format::Pptm | Format::Ppsx | Format::Potx | Format::Odp => {
-            "impress_pdf_Export"
-        }
+        Format::Ppt | Format::Pptx | Format::Pptm | Format::Ppsx | Format::Potx | Format::Odp => "impress_pdf_Export",
         Format::Odg | Format::Visio | Format::Metafile => "draw_pdf_Export",
         _ => return None,
     })
@@ -123,20 +100,11 @@ fn prepare(work: &Path, content: &mut dyn Read, job: &OfficeJob) -> io::Result<(
     fs::create_dir_all(work.join("profile/user/extensions"))?;
     fs::create_dir_all(work.join("out"))?;
     let version = installed_version(&program_file("bootstraprc"));
-    fs::write(
-        work.join("profile/user/registrymodifications.xcu"),
-        profile(&version),
-    )?;
+    fs::write(work.join("profile/user/registrymodifications.xcu"), profile(&version))?;
     // Without its build number here the suite prepares its extension cache and ends with 81, asking to be started again.
     let build = program_file("versionrc");
-    fs::write(
-        work.join("profile/user/extensions/buildid"),
-        format!("{}\n", build_number(&build)),
-    )?;
-    let mut input = File::options()
-        .write(true)
-        .create_new(true)
-        .open(work.join(input_name(job.format)))?;
+    fs::write(work.join("profile/user/extensions/buildid"), format!("{}\n", build_number(&build)))?;
+    let mut input = File::options().write(true).create_new(true).open(work.join(input_name(job.format)))?;
     io::copy(content, &mut input)?;
     input.flush()
 }
@@ -148,144 +116,50 @@ fn program_file(name: &str) -> String {
 
 /// The value of `buildid=` in `versionrc`.
 fn build_number(version_file: &str) -> &str {
-    version_file
-        .lines()
-        .find_map(|line| line.strip_prefix("buildid="))
-        .unwrap_or_default()
+    version_file.lines().find_map(|line| line.strip_prefix("buildid=")).unwrap_or_default()
 }
 
 /// `7.4` from `ProductKey=LibreOffice 7.4`. Without it the suite tests its graphics on every start, which costs most of
 /// a second and nothing else.
 fn installed_version(bootstrap: &str) -> String {
-    let key = bootstrap
-        .lines()
-        .find_map(|line| line.strip_prefix("ProductKey="));
+    let key = bootstrap.lines().find_map(|line| line.strip_prefix("ProductKey="));
     let version = key.and_then(|key| key.rsplit(' ').next()).unwrap_or("0.0");
-    version
-        .chars()
-        .filter(|c| c.is_ascii_digit() || *c == '.')
-        .collect()
+    version.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect()
 }
 
 /// Path, property, value of everything the profile sets.
 const SETTINGS: [(&str, &str, &str); 26] = [
-    (
-        "/org.openoffice.Setup/Office",
-        "ooSetupInstCompleted",
-        "true",
-    ),
-    (
-        "/org.openoffice.Setup/Office",
-        "OfficeRestartInProgress",
-        "false",
-    ),
-    (
-        "/org.openoffice.Office.Common/Security/Scripting",
-        "DisableMacrosExecution",
-        "true",
-    ),
-    (
-        "/org.openoffice.Office.Common/Security/Scripting",
-        "MacroSecurityLevel",
-        "3",
-    ),
-    (
-        "/org.openoffice.Office.Common/Security/Scripting",
-        "BlockUntrustedRefererLinks",
-        "true",
-    ),
-    (
-        "/org.openoffice.Office.Common/Security/Scripting",
-        "DisableActiveContent",
-        "true",
-    ),
-    (
-        "/org.openoffice.Office.Common/Security/Scripting",
-        "DisableOLEAutomation",
-        "true",
-    ),
-    (
-        "/org.openoffice.Office.Common/Security/Scripting",
-        "RemovePersonalInfoOnSaving",
-        "true",
-    ),
-    (
-        "/org.openoffice.Office.Common/Save/Document",
-        "AutoSave",
-        "false",
-    ),
+    ("/org.openoffice.Setup/Office", "ooSetupInstCompleted", "true"),
+    ("/org.openoffice.Setup/Office", "OfficeRestartInProgress", "false"),
+    ("/org.openoffice.Office.Common/Security/Scripting", "DisableMacrosExecution", "true"),
+    ("/org.openoffice.Office.Common/Security/Scripting", "MacroSecurityLevel", "3"),
+    ("/org.openoffice.Office.Common/Security/Scripting", "BlockUntrustedRefererLinks", "true"),
+    ("/org.openoffice.Office.Common/Security/Scripting", "DisableActiveContent", "true"),
+    ("/org.openoffice.Office.Common/Security/Scripting", "DisableOLEAutomation", "true"),
+    ("/org.openoffice.Office.Common/Security/Scripting", "RemovePersonalInfoOnSaving", "true"),
+    ("/org.openoffice.Office.Common/Save/Document", "AutoSave", "false"),
     ("/org.openoffice.Office.Common/Misc", "FirstRun", "false"),
-    (
-        "/org.openoffice.Office.Common/Misc",
-        "CollectUsageInformation",
-        "false",
-    ),
+    ("/org.openoffice.Office.Common/Misc", "CollectUsageInformation", "false"),
     ("/org.openoffice.Office.Common/Misc", "CrashReport", "false"),
-    (
-        "/org.openoffice.Office.Common/Misc",
-        "ShowTipOfTheDay",
-        "false",
-    ),
-    (
-        "/org.openoffice.Office.Recovery/AutoSave",
-        "Enabled",
-        "false",
-    ),
-    (
-        "/org.openoffice.Office.Recovery/RecoveryInfo",
-        "Enabled",
-        "false",
-    ),
-    (
-        "/org.openoffice.Office.Recovery/RecoveryInfo",
-        "Crashed",
-        "false",
-    ),
-    (
-        "/org.openoffice.Office.Java/VirtualMachine",
-        "Enable",
-        "false",
-    ),
+    ("/org.openoffice.Office.Common/Misc", "ShowTipOfTheDay", "false"),
+    ("/org.openoffice.Office.Recovery/AutoSave", "Enabled", "false"),
+    ("/org.openoffice.Office.Recovery/RecoveryInfo", "Enabled", "false"),
+    ("/org.openoffice.Office.Recovery/RecoveryInfo", "Crashed", "false"),
+    ("/org.openoffice.Office.Java/VirtualMachine", "Enable", "false"),
     ("/org.openoffice.Office.Writer/Content/Update", "Link", "0"),
-    (
-        "/org.openoffice.Office.Writer/Content/Update",
-        "Field",
-        "false",
-    ),
-    (
-        "/org.openoffice.Office.Writer/Content/Update",
-        "Chart",
-        "false",
-    ),
-    (
-        "/org.openoffice.Office.WriterWeb/Content/Update",
-        "Link",
-        "0",
-    ),
+    ("/org.openoffice.Office.Writer/Content/Update", "Field", "false"),
+    ("/org.openoffice.Office.Writer/Content/Update", "Chart", "false"),
+    ("/org.openoffice.Office.WriterWeb/Content/Update", "Link", "0"),
     ("/org.openoffice.Office.Calc/Content/Update", "Link", "1"),
-    (
-        "/org.openoffice.Office.Calc/Formula/Load",
-        "OOXMLRecalcMode",
-        "1",
-    ),
-    (
-        "/org.openoffice.Office.Calc/Formula/Load",
-        "ODFRecalcMode",
-        "1",
-    ),
-    (
-        "/org.openoffice.Office.Jobs/Jobs/org.openoffice.Office.Jobs:Job['UpdateCheck']/Arguments",
-        "AutoCheckEnabled",
-        "false",
-    ),
+    ("/org.openoffice.Office.Calc/Formula/Load", "OOXMLRecalcMode", "1"),
+    ("/org.openoffice.Office.Calc/Formula/Load", "ODFRecalcMode", "1"),
+    ("/org.openoffice.Office.Jobs/Jobs/org.openoffice.Office.Jobs:Job['UpdateCheck']/Arguments", "AutoCheckEnabled", "false"),
     ("/org.openoffice.Office.Common/Help", "ExtendedTip", "false"),
 ];
 
 fn profile(version: &str) -> String {
     let item = |path: &str, property: &str, value: &str| {
-        format!(
-            r#"<item oor:path="{path}"><prop oor:name="{property}" oor:op="fuse"><value>{value}</value></prop></item>"#
-        ) + "\n"
+        format!(r#"<item oor:path="{path}"><prop oor:name="{property}" oor:op="fuse"><value>{value}</value></prop></item>"#) + "\n"
     };
     let mut out = String::from(concat!(
         r#"<?xml version="1.0" encoding="UTF-8"?>"#,
@@ -294,11 +168,7 @@ fn profile(version: &str) -> String {
         r#"xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">"#,
         "\n"
     ));
-    out.push_str(&item(
-        "/org.openoffice.Setup/Product",
-        "ooSetupLastVersion",
-        version,
-    ));
+    out.push_str(&item("/org.openoffice.Setup/Product", "ooSetupLastVersion", version));
     for (path, property, value) in SETTINGS {
         out.push_str(&item(path, property, value));
     }
@@ -306,25 +176,16 @@ fn profile(version: &str) -> String {
     out
 }
 
-fn hand_over(
-    path: &Path,
-    max_bytes: u64,
-    output: &mut dyn FnMut(&[u8]) -> Result<(), WireError>,
-) -> Result<(), RenderError> {
+fn hand_over(path: &Path, max_bytes: u64, output: &mut dyn FnMut(&[u8]) -> Result<(), WireError>) -> Result<(), RenderError> {
     // Not followed: the program that made it is as little trusted as its input.
-    let length = fs::symlink_metadata(path)
-        .ok()
-        .filter(fs::Metadata::is_file)
-        .map_or(0, |metadata| metadata.len());
+    let length = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map_or(0, |metadata| metadata.len());
     if length == 0 {
         return Err(RenderError::NoOutput);
     }
     if length > max_bytes {
         return Err(RenderError::Output(max_bytes));
     }
-    let mut file = File::open(path)
-        .map_err(RenderError::Content)?
-        .take(max_bytes);
+    let mut file = File::open(path).map_err(RenderError::Content)?.take(max_bytes);
     let mut buffer = vec![0u8; 1 << 16];
     loop {
         let count = file.read(&mut buffer).map_err(RenderError::Content)?;

@@ -35,12 +35,7 @@ pub trait PageSink {
     ///
     /// # Errors
     /// When nobody listens any more.
-    fn page_failed(
-        &mut self,
-        width_pt: f32,
-        height_pt: f32,
-        failure: Failure,
-    ) -> Result<(), WireError>;
+    fn page_failed(&mut self, width_pt: f32, height_pt: f32, failure: Failure) -> Result<(), WireError>;
 }
 
 /// A sink that sends everything as frames.
@@ -72,9 +67,7 @@ impl<W: Write> PageSink for WireSink<W> {
     fn text(&mut self, pieces: Vec<TextPiece>) -> Result<(), WireError> {
         let mut rest = pieces.into_iter().peekable();
         while rest.peek().is_some() {
-            self.0.control(&Answer::PageText(
-                rest.by_ref().take(PIECES_PER_FRAME).collect(),
-            ))?;
+            self.0.control(&Answer::PageText(rest.by_ref().take(PIECES_PER_FRAME).collect()))?;
         }
         Ok(())
     }
@@ -83,17 +76,8 @@ impl<W: Write> PageSink for WireSink<W> {
         self.0.control(&Answer::PageEnd { findings })
     }
 
-    fn page_failed(
-        &mut self,
-        width_pt: f32,
-        height_pt: f32,
-        failure: Failure,
-    ) -> Result<(), WireError> {
-        self.0.control(&Answer::PageFailed {
-            width_pt,
-            height_pt,
-            failure,
-        })
+    fn page_failed(&mut self, width_pt: f32, height_pt: f32, failure: Failure) -> Result<(), WireError> {
+        self.0.control(&Answer::PageFailed { width_pt, height_pt, failure })
     }
 }
 
@@ -113,13 +97,7 @@ mod tests {
             angle_deg: 0.0,
         };
         let pixels = vec![7u8; MAX_FRAME_BYTES + 5];
-        let start = PageStart {
-            width_pt: 1.0,
-            height_pt: 1.0,
-            width_px: pixels.len() as u32,
-            height_px: 1,
-            pixels: PixelFormat::Gray8,
-        };
+        let start = PageStart { width_pt: 1.0, height_pt: 1.0, width_px: pixels.len() as u32, height_px: 1, pixels: PixelFormat::Gray8 };
         let mut out = Vec::new();
         let mut sink = WireSink::new(FrameWriter::new(&mut out));
         sink.document(1).unwrap();

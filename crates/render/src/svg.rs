@@ -18,21 +18,14 @@ use wire::{PageStart, PixelFormat, RawFinding, RenderLimits};
 /// # Errors
 /// [`RenderError::Unsupported`] for compressed drawings, [`RenderError::Malformed`], [`RenderError::Pixels`] when there is
 /// no memory for the page.
-pub fn render_svg(
-    bytes: &[u8],
-    limits: &RenderLimits,
-    fonts: &Fonts,
-) -> Result<Picture, RenderError> {
+pub fn render_svg(bytes: &[u8], limits: &RenderLimits, fonts: &Fonts) -> Result<Picture, RenderError> {
     if bytes.starts_with(&[0x1F, 0x8B]) {
         return Err(RenderError::Unsupported);
     }
     let (text, _) = decode(bytes);
     let left_behind = LeftBehind::of(&text);
     let mut options = Options {
-        image_href_resolver: ImageHrefResolver {
-            resolve_data: Box::new(|_, _, _| None),
-            resolve_string: Box::new(|_, _| None),
-        },
+        image_href_resolver: ImageHrefResolver { resolve_data: Box::new(|_, _, _| None), resolve_string: Box::new(|_, _| None) },
         ..Options::default()
     };
     if left_behind.has_text {
@@ -46,26 +39,12 @@ pub fn render_svg(
     let points = |units: f32| (units * 0.75).clamp(MIN_SIDE_PT, MAX_SIDE_PT);
     let (width_pt, height_pt) = (points(tree.size().width()), points(tree.size().height()));
     let (width_px, height_px) = pixel_size(width_pt, height_pt, limits);
-    let mut pixmap =
-        Pixmap::new(width_px, height_px).ok_or(RenderError::Pixels(limits.max_page_pixels))?;
-    let scale = Transform::from_scale(
-        width_px as f32 / tree.size().width(),
-        height_px as f32 / tree.size().height(),
-    );
+    let mut pixmap = Pixmap::new(width_px, height_px).ok_or(RenderError::Pixels(limits.max_page_pixels))?;
+    let scale = Transform::from_scale(width_px as f32 / tree.size().width(), height_px as f32 / tree.size().height());
     resvg::render(&tree, scale, &mut pixmap.as_mut());
     let (format, pixels) = pack(&pixmap);
-    let start = PageStart {
-        width_pt,
-        height_pt,
-        width_px,
-        height_px,
-        pixels: format,
-    };
-    Ok(Picture {
-        start,
-        pixels,
-        findings: left_behind.findings(),
-    })
+    let start = PageStart { width_pt, height_pt, width_px, height_px, pixels: format };
+    Ok(Picture { start, pixels, findings: left_behind.findings() })
 }
 
 fn pack(pixmap: &Pixmap) -> (PixelFormat, Vec<u8>) {
@@ -74,12 +53,7 @@ fn pack(pixmap: &Pixmap) -> (PixelFormat, Vec<u8>) {
         return pack_opaque(pixmap.data());
     }
     let straight = pixmap.pixels().iter().map(|pixel| pixel.demultiply());
-    (
-        PixelFormat::Rgba8,
-        straight
-            .flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue(), pixel.alpha()])
-            .collect(),
-    )
+    (PixelFormat::Rgba8, straight.flat_map(|pixel| [pixel.red(), pixel.green(), pixel.blue(), pixel.alpha()]).collect())
 }
 
 /// What a drawing has that no pixel shows, counted.
@@ -138,20 +112,13 @@ impl LeftBehind {
             ("xml-doctype", self.doctype),
             ("animation", self.animations),
         ];
-        let seen: Vec<String> = active
-            .iter()
-            .filter(|(_, count)| *count > 0)
-            .map(|(name, count)| format!("{name} {count}"))
-            .collect();
+        let seen: Vec<String> = active.iter().filter(|(_, count)| *count > 0).map(|(name, count)| format!("{name} {count}")).collect();
         let mut findings = Vec::new();
         if !seen.is_empty() {
             findings.push(stripped(FindingCode::ActiveContent, seen.join(", ")));
         }
         if self.images > 0 {
-            findings.push(note(
-                FindingCode::PageLoss,
-                format!("image {}", self.images),
-            ));
+            findings.push(note(FindingCode::PageLoss, format!("image {}", self.images)));
         }
         findings
     }
@@ -161,17 +128,10 @@ impl LeftBehind {
 mod tests {
     use super::*;
 
-    const LIMITS: RenderLimits = RenderLimits {
-        dpi: 96,
-        max_pages: 1,
-        max_page_pixels: 1_000_000,
-        max_page_text: 1,
-    };
+    const LIMITS: RenderLimits = RenderLimits { dpi: 96, max_pages: 1, max_page_pixels: 1_000_000, max_page_text: 1 };
 
     fn drawing(body: &str) -> String {
-        format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="20" height="10">{body}</svg>"#
-        )
+        format!(r#"<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="20" height="10">{body}</svg>"#)
     }
 
     #[test]
@@ -181,10 +141,7 @@ mod tests {
         );
         let picture = render_svg(text.as_bytes(), &LIMITS, &Fonts::none()).unwrap();
         assert_eq!((picture.start.width_px, picture.start.height_px), (20, 10));
-        assert_eq!(
-            (picture.start.width_pt, picture.start.pixels),
-            (15.0, PixelFormat::Rgba8)
-        );
+        assert_eq!((picture.start.width_pt, picture.start.pixels), (15.0, PixelFormat::Rgba8));
         assert_eq!(picture.pixels.get(..4), Some(&[255, 0, 0, 255][..]));
         assert_eq!(picture.pixels.get(19 * 4..20 * 4), Some(&[0, 0, 0, 0][..]));
         let seen = LeftBehind::of(&text);
@@ -196,18 +153,9 @@ mod tests {
     fn gigantic_and_broken_drawings_are_bounded() {
         let huge = r#"<svg xmlns="http://www.w3.org/2000/svg" width="1e9" height="1e9"><rect width="1e9" height="1e9"/></svg>"#;
         let picture = render_svg(huge.as_bytes(), &LIMITS, &Fonts::none()).unwrap();
-        assert!(
-            u64::from(picture.start.width_px) * u64::from(picture.start.height_px)
-                <= LIMITS.max_page_pixels
-        );
-        assert!(matches!(
-            render_svg(b"<svg", &LIMITS, &Fonts::none()),
-            Err(RenderError::Malformed)
-        ));
-        assert!(matches!(
-            render_svg(&[0x1F, 0x8B, 8], &LIMITS, &Fonts::none()),
-            Err(RenderError::Unsupported)
-        ));
+        assert!(u64::from(picture.start.width_px) * u64::from(picture.start.height_px) <= LIMITS.max_page_pixels);
+        assert!(matches!(render_svg(b"<svg", &LIMITS, &Fonts::none()), Err(RenderError::Malformed)));
+        assert!(matches!(render_svg(&[0x1F, 0x8B, 8], &LIMITS, &Fonts::none()), Err(RenderError::Unsupported)));
         let laughs = r#"<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;"><!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;">]><svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"><text>&e;</text></svg>"#;
         assert!(render_svg(laughs.as_bytes(), &LIMITS, &Fonts::none()).is_err());
     }

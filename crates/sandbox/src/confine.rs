@@ -3,8 +3,7 @@
 //! **Invariant**: a [`Confined`] is made in one place, after the last layer has closed; no input can be had without it.
 
 use crate::{
-    Attempt, Exit, Limits, Role, SandboxError, landlocked, namespaces, office, privileges, probe,
-    profile, root, stub,
+    Attempt, Exit, Limits, Role, SandboxError, landlocked, namespaces, office, privileges, probe, profile, root, stub,
     sys::{self, Fork},
 };
 use rustix::{
@@ -50,11 +49,8 @@ impl Report {
 
 /// Role and limits from the process's arguments, as [`crate::spawn`] wrote them.
 pub fn arguments() -> Result<(Role, Limits), SandboxError> {
-    let words: Vec<String> = std::env::args_os()
-        .skip(1)
-        .map(OsString::into_string)
-        .collect::<Result<_, _>>()
-        .map_err(|_| SandboxError::Arguments)?;
+    let words: Vec<String> =
+        std::env::args_os().skip(1).map(OsString::into_string).collect::<Result<_, _>>().map_err(|_| SandboxError::Arguments)?;
     let (Some(role), Some(limits)) = (words.first(), words.get(1..5)) else {
         return Err(SandboxError::Arguments);
     };
@@ -72,11 +68,7 @@ pub fn confine(role: Role, limits: &Limits) -> Result<Confined, SandboxError> {
 
 /// [`confine`], with something of the station's own to be opened first: `prepare` runs after every inherited descriptor has
 /// been closed and before the first layer closes. It must open nothing foreign and leave no thread behind.
-pub fn confine_with<T>(
-    role: Role,
-    limits: &Limits,
-    prepare: impl FnOnce() -> T,
-) -> Result<(Confined, T), SandboxError> {
+pub fn confine_with<T>(role: Role, limits: &Limits, prepare: impl FnOnce() -> T) -> Result<(Confined, T), SandboxError> {
     // The descriptors can have one owner only.
     static BEGUN: AtomicBool = AtomicBool::new(false);
     if BEGUN.swap(true, Ordering::Relaxed) {
@@ -84,30 +76,16 @@ pub fn confine_with<T>(
     }
     let closed = sys::close_from(3).map_err(SandboxError::CloseDescriptors);
     let prepared = prepare();
-    let mut streams = Streams {
-        job: UnixStream::from(sys::inherited(0)),
-        answers: File::from(sys::inherited(1)),
-        third: sys::inherited(2),
-    };
-    let outcome = closed
-        .and_then(|()| separate(role, &streams))
-        .and_then(|()| close_layers(role, limits, &mut streams));
+    let mut streams =
+        Streams { job: UnixStream::from(sys::inherited(0)), answers: File::from(sys::inherited(1)), third: sys::inherited(2) };
+    let outcome = closed.and_then(|()| separate(role, &streams)).and_then(|()| close_layers(role, limits, &mut streams));
     let greeting = match &outcome {
         Ok(()) => vec![Report::CONFINED],
         Err(error) => [&[Report::REFUSED], error.to_string().as_bytes()].concat(),
     };
-    let told = streams
-        .job
-        .write_all(&greeting)
-        .map_err(SandboxError::Report);
+    let told = streams.job.write_all(&greeting).map_err(SandboxError::Report);
     outcome.and(told)?;
-    let confined = Confined {
-        role,
-        limits: *limits,
-        job: streams.job,
-        answers: streams.answers,
-        third: streams.third,
-    };
+    let confined = Confined { role, limits: *limits, job: streams.job, answers: streams.answers, third: streams.third };
     if let Some(attempt) = Attempt::from_arguments() {
         sys::exit_now(probe::exit_code(attempt));
     }
@@ -124,9 +102,7 @@ impl Streams {
     /// Puts the new root directory where the handed-over descriptor was, which still leads outside.
     fn third_becomes_root(&mut self) -> Result<(), SandboxError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        open("/", flags, Mode::empty())
-            .and_then(|root| dup2(&root, &mut self.third))
-            .map_err(tree_error)
+        open("/", flags, Mode::empty()).and_then(|root| dup2(&root, &mut self.third)).map_err(tree_error)
     }
 }
 
@@ -149,10 +125,7 @@ fn separate(role: Role, streams: &Streams) -> Result<(), SandboxError> {
     }
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(tie)?;
     // The stub may have died before the signal was asked for.
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
     let gone = poll(&mut [PollFd::new(&stub, PollFlags::IN)], Some(&now)).map_err(tie)?;
     if gone != 0 {
         return Err(SandboxError::Tie(std::io::ErrorKind::NotFound.into()));
@@ -174,9 +147,7 @@ fn close_layers(role: Role, limits: &Limits, streams: &mut Streams) -> Result<()
         // A medium's files belong to whoever wrote them elsewhere; outside its own namespace this counts for nothing,
         // and an ordinary user's namespace has no other ids for which it could count.
         Role::Tree => CapabilitySet::DAC_READ_SEARCH,
-        Role::Read | Role::Inspect | Role::Render | Role::RenderOffice | Role::Verify => {
-            CapabilitySet::empty()
-        }
+        Role::Read | Role::Inspect | Role::Render | Role::RenderOffice | Role::Verify => CapabilitySet::empty(),
     })?;
     landlocked::restrict(role, Some(streams.third.as_fd()))?;
     profile::install(profile::of(role))
@@ -209,12 +180,7 @@ impl Confined {
     /// After `wall` it is killed with everything it started: `Exit::Signal(SIGALRM)`. `Exit::Signal(SIGXCPU)` is its CPU
     /// limit. Exit code 0 does not mean that a document was converted. [`SandboxError::WrongRole`] outside
     /// [`Role::RenderOffice`].
-    pub fn run_office(
-        &self,
-        program: &Path,
-        arguments: &[OsString],
-        wall: Duration,
-    ) -> Result<Exit, SandboxError> {
+    pub fn run_office(&self, program: &Path, arguments: &[OsString], wall: Duration) -> Result<Exit, SandboxError> {
         if self.role != Role::RenderOffice {
             return Err(SandboxError::WrongRole);
         }

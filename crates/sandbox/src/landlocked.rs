@@ -5,9 +5,8 @@
 
 use crate::{Role, SandboxError, root};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd,
-    RestrictionStatus, Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError,
-    RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, RestrictionStatus, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope,
 };
 use std::os::fd::BorrowedFd;
 
@@ -24,12 +23,7 @@ pub(crate) fn restrict(role: Role, tree: Option<BorrowedFd<'_>>) -> Result<(), S
     let (mut rules, level) = create()?;
     match (role, tree) {
         (Role::Tree, Some(directory)) => {
-            rules = rules
-                .add_rule(PathBeneath::new(
-                    directory,
-                    AccessFs::ReadFile | AccessFs::ReadDir,
-                ))
-                .map_err(refused)?;
+            rules = rules.add_rule(PathBeneath::new(directory, AccessFs::ReadFile | AccessFs::ReadDir)).map_err(refused)?;
         }
         (Role::RenderOffice, _) => rules = office_rules(rules, level)?,
         (Role::Tree | Role::Read | Role::Inspect | Role::Render | Role::Verify, _) => {}
@@ -45,38 +39,25 @@ fn create() -> Result<(RulesetCreated, ABI), SandboxError> {
             Err(error) => last = Some(error),
         }
     }
-    Err(SandboxError::Landlock(
-        last.map_or_else(String::new, |error| error.to_string()),
-    ))
+    Err(SandboxError::Landlock(last.map_or_else(String::new, |error| error.to_string())))
 }
 
 fn ruleset(level: ABI) -> Result<RulesetCreated, RulesetError> {
-    let mut rules = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .handle_access(AccessFs::from_all(level))?;
+    let mut rules = Ruleset::default().set_compatibility(CompatLevel::HardRequirement).handle_access(AccessFs::from_all(level))?;
     let network = AccessNet::from_all(level);
     if !network.is_empty() {
         rules = rules.handle_access(network)?;
     }
     let scopes = Scope::from_all(level);
-    if scopes.is_empty() {
-        rules.create()
-    } else {
-        rules.scope(scopes)?.create()
-    }
+    if scopes.is_empty() { rules.create() } else { rules.scope(scopes)?.create() }
 }
 
 fn office_rules(mut rules: RulesetCreated, level: ABI) -> Result<RulesetCreated, SandboxError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     // Nobody needs to run what lies in the work directory, or to make device nodes there.
-    let work = AccessFs::from_all(level)
-        & !(AccessFs::Execute | AccessFs::MakeBlock | AccessFs::MakeChar | AccessFs::IoctlDev);
+    let work = AccessFs::from_all(level) & !(AccessFs::Execute | AccessFs::MakeBlock | AccessFs::MakeChar | AccessFs::IoctlDev);
     for path in root::readable() {
-        let file_or_directory = if path.is_dir() {
-            read
-        } else {
-            BitFlags::from(AccessFs::ReadFile)
-        };
+        let file_or_directory = if path.is_dir() { read } else { BitFlags::from(AccessFs::ReadFile) };
         rules = allow(rules, path.as_path(), file_or_directory)?;
     }
     for (path, access) in [
@@ -90,24 +71,14 @@ fn office_rules(mut rules: RulesetCreated, level: ABI) -> Result<RulesetCreated,
     Ok(rules)
 }
 
-fn allow(
-    rules: RulesetCreated,
-    path: &std::path::Path,
-    access: BitFlags<AccessFs>,
-) -> Result<RulesetCreated, SandboxError> {
+fn allow(rules: RulesetCreated, path: &std::path::Path, access: BitFlags<AccessFs>) -> Result<RulesetCreated, SandboxError> {
     let opened = PathFd::new(path).map_err(|error| SandboxError::Landlock(error.to_string()))?;
-    rules
-        .add_rule(PathBeneath::new(opened, access))
-        .map_err(refused)
+    rules.add_rule(PathBeneath::new(opened, access)).map_err(refused)
 }
 
 fn enforce(rules: RulesetCreated) -> Result<(), SandboxError> {
     match rules.restrict_self() {
-        Ok(RestrictionStatus {
-            ruleset: RulesetStatus::FullyEnforced,
-            no_new_privs: true,
-            ..
-        }) => Ok(()),
+        Ok(RestrictionStatus { ruleset: RulesetStatus::FullyEnforced, no_new_privs: true, .. }) => Ok(()),
         Ok(status) => Err(SandboxError::Landlock(format!("{:?}", status.ruleset))),
         Err(error) => Err(refused(error)),
     }

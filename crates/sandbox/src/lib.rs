@@ -31,7 +31,7 @@ mod spawn;
 mod stub;
 mod sys;
 
-pub use confine::{confine_with, Confined, arguments, confine};
+pub use confine::{Confined, arguments, confine, confine_with};
 pub use error::SandboxError;
 pub use limits::Limits;
 pub use probe::{Attempt, Outcome, ProbeResult, probe};

@@ -18,12 +18,7 @@ pub struct Limits {
 impl Limits {
     /// The four numbers as worker arguments, in the order of the fields.
     pub fn to_arguments(&self) -> [String; 4] {
-        [
-            self.cpu_seconds.to_string(),
-            self.memory_bytes.to_string(),
-            self.file_bytes.to_string(),
-            self.processes.to_string(),
-        ]
+        [self.cpu_seconds.to_string(), self.memory_bytes.to_string(), self.file_bytes.to_string(), self.processes.to_string()]
     }
 
     /// Reads what [`Limits::to_arguments`] wrote.
@@ -56,16 +51,8 @@ mod tests {
 
     #[test]
     fn arguments_read_back() {
-        let limits = Limits {
-            cpu_seconds: 3,
-            memory_bytes: u64::MAX,
-            file_bytes: 0,
-            processes: 9,
-        };
-        assert_eq!(
-            Limits::from_arguments(&limits.to_arguments()).unwrap(),
-            limits
-        );
+        let limits = Limits { cpu_seconds: 3, memory_bytes: u64::MAX, file_bytes: 0, processes: 9 };
+        assert_eq!(Limits::from_arguments(&limits.to_arguments()).unwrap(), limits);
     }
 
     #[test]

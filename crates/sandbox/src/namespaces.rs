@@ -10,9 +10,7 @@ use crate::{
 };
 use rustix::{
     process::{DumpableBehavior, geteuid, getgid, getppid, getuid, set_dumpable_behavior},
-    thread::{
-        CapabilitySet, CapabilitySets, UnshareFlags, set_capabilities, set_keep_capabilities,
-    },
+    thread::{CapabilitySet, CapabilitySets, UnshareFlags, set_capabilities, set_keep_capabilities},
 };
 use std::{
     fs,
@@ -46,12 +44,7 @@ pub(crate) fn enter(role: Role) -> Result<(), SandboxError> {
     sys::unshare(NAMESPACES).map_err(SandboxError::Namespaces)?;
     // A process that changed its user, or whose program file is unreadable to it, does not own its /proc files.
     writable_maps(true)?;
-    write_maps(
-        "/proc/self",
-        &format!("{uid} {uid} 1"),
-        &format!("{gid} {gid} 1"),
-    )
-    .map_err(SandboxError::UserMap)?;
+    write_maps("/proc/self", &format!("{uid} {uid} 1"), &format!("{gid} {gid} 1")).map_err(SandboxError::UserMap)?;
     writable_maps(false)
 }
 
@@ -70,23 +63,14 @@ fn enter_seeing_every_id() -> Result<(), SandboxError> {
     go.write_all(b"!").map_err(SandboxError::UserMap)?;
     let ended = sys::wait_for(writer).map_err(SandboxError::Wait)?;
     if ended.status != 0 {
-        return Err(SandboxError::UserMap(
-            io::ErrorKind::PermissionDenied.into(),
-        ));
+        return Err(SandboxError::UserMap(io::ErrorKind::PermissionDenied.into()));
     }
     set_keep_capabilities(true).map_err(|error| SandboxError::DropUser(error.into()))?;
     sys::become_user(NOBODY, NOBODY, false).map_err(SandboxError::DropUser)?;
     // The change of user took the effective set; the mounts to come need it once more.
     let all = CapabilitySet::all();
-    set_capabilities(
-        None,
-        CapabilitySets {
-            effective: all,
-            permitted: all,
-            inheritable: CapabilitySet::empty(),
-        },
-    )
-    .map_err(|error| SandboxError::DropUser(error.into()))?;
+    set_capabilities(None, CapabilitySets { effective: all, permitted: all, inheritable: CapabilitySet::empty() })
+        .map_err(|error| SandboxError::DropUser(error.into()))?;
     writable_maps(false)
 }
 
@@ -105,10 +89,6 @@ fn write_maps(process: &str, users: &str, groups: &str) -> io::Result<()> {
 
 /// Dumpable or not: decides who owns `/proc/self`, who may trace the process and whether it may dump core.
 fn writable_maps(yes: bool) -> Result<(), SandboxError> {
-    set_dumpable_behavior(if yes {
-        DumpableBehavior::Dumpable
-    } else {
-        DumpableBehavior::NotDumpable
-    })
-    .map_err(|error| SandboxError::UserMap(error.into()))
+    set_dumpable_behavior(if yes { DumpableBehavior::Dumpable } else { DumpableBehavior::NotDumpable })
+        .map_err(|error| SandboxError::UserMap(error.into()))
 }

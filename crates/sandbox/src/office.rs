@@ -17,16 +17,8 @@ use std::{
 };
 
 /// Starts `program` with `arguments` and waits at most `wall` for its end; then kills whatever is left of it.
-pub(crate) fn run(
-    program: &Path,
-    arguments: &[OsString],
-    wall: Duration,
-    limits: &Limits,
-) -> Result<Exit, SandboxError> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "inside the jail; what is started inherits every layer of it"
-    )]
+pub(crate) fn run(program: &Path, arguments: &[OsString], wall: Duration, limits: &Limits) -> Result<Exit, SandboxError> {
+    #[expect(clippy::disallowed_methods, reason = "inside the jail; what is started inherits every layer of it")]
     let started = Command::new(program)
         .args(arguments)
         .env_clear()
@@ -42,10 +34,7 @@ pub(crate) fn run(
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn();
-    let child = started.map_err(|source| SandboxError::Start {
-        path: program.to_owned(),
-        source,
-    })?;
+    let child = started.map_err(|source| SandboxError::Start { path: program.to_owned(), source })?;
     let pid = child.id() as i32;
     let in_time = await_end(pid, wall);
     // Also after an end in time: nothing it started may stay behind.

@@ -3,10 +3,7 @@
 use crate::{Limits, Role, SandboxError, sys};
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
-    thread::{
-        CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities,
-        set_no_new_privs,
-    },
+    thread::{CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs},
 };
 
 /// The user and group a worker becomes when root starts it (Debian's `nobody` and `nogroup`).
@@ -37,17 +34,8 @@ pub(crate) fn limit(role: Role, limits: &Limits) -> Result<(), SandboxError> {
         // At the CPU limit comes SIGXCPU, which says what happened; a second later SIGKILL, which cannot be ignored.
         let last = most.saturating_add(u64::from(resource == Resource::Cpu));
         let inherited = getrlimit(resource).maximum.unwrap_or(u64::MAX);
-        setrlimit(
-            resource,
-            Rlimit {
-                current: Some(most.min(inherited)),
-                maximum: Some(last.min(inherited)),
-            },
-        )
-        .map_err(|error| SandboxError::Limit {
-            limit,
-            source: error.into(),
-        })?;
+        setrlimit(resource, Rlimit { current: Some(most.min(inherited)), maximum: Some(last.min(inherited)) })
+            .map_err(|error| SandboxError::Limit { limit, source: error.into() })?;
     }
     Ok(())
 }
@@ -57,14 +45,6 @@ pub(crate) fn give_up(kept: CapabilitySet) -> Result<(), SandboxError> {
     sys::empty_bounding_set().map_err(SandboxError::Privileges)?;
     let failed = |error: rustix::io::Errno| SandboxError::Privileges(error.into());
     clear_ambient_capability_set().map_err(failed)?;
-    set_capabilities(
-        None,
-        CapabilitySets {
-            effective: kept,
-            permitted: kept,
-            inheritable: CapabilitySet::empty(),
-        },
-    )
-    .map_err(failed)?;
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: CapabilitySet::empty() }).map_err(failed)?;
     set_no_new_privs(true).map_err(failed)
 }

@@ -83,20 +83,14 @@ pub struct ProbeResult {
 ///
 /// `program` is any worker that calls [`crate::confine`]; for [`Role::Tree`] the root directory is handed over. Fails when
 /// a worker cannot be confined at all; the error's text says what is missing.
-pub fn probe(
-    program: &Path,
-    role: Role,
-    limits: &Limits,
-) -> Result<Vec<ProbeResult>, SandboxError> {
+pub fn probe(program: &Path, role: Role, limits: &Limits) -> Result<Vec<ProbeResult>, SandboxError> {
     Attempt::ALL
         .into_iter()
         .filter(|attempt| attempt.is_forbidden_to(role))
         .map(|attempt| {
             let root = match role {
                 Role::Tree => Some(tree_to_read()?),
-                Role::Read | Role::Inspect | Role::Render | Role::RenderOffice | Role::Verify => {
-                    None
-                }
+                Role::Read | Role::Inspect | Role::Render | Role::RenderOffice | Role::Verify => None,
             };
             let further = [ATTEMPT_ARGUMENT, attempt.as_str()];
             let outcome = match spawn_with(program, role, limits, root, &further)?.wait()? {
@@ -113,12 +107,7 @@ pub fn probe(
 /// A directory every machine has, and nothing the attempts are after is in.
 fn tree_to_read() -> Result<OwnedFd, SandboxError> {
     use rustix::fs::{Mode, OFlags, open};
-    open(
-        "/usr",
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-    .map_err(|error| SandboxError::Channel(error.into()))
+    open("/usr", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|error| SandboxError::Channel(error.into()))
 }
 
 impl Attempt {
@@ -199,35 +188,17 @@ impl Attempt {
             Self::UnixSocket => socket(libc::AF_UNIX, libc::SOCK_DGRAM),
             Self::Fork => (libc::SYS_clone, [i64::from(libc::SIGCHLD), 0, 0, 0, 0]),
             Self::Execute => (libc::SYS_execve, [text(SHELL), 0, 0, 0, 0]),
-            Self::Trace => (
-                libc::SYS_ptrace,
-                [i64::from(libc::PTRACE_TRACEME), 0, 0, 0, 0],
-            ),
+            Self::Trace => (libc::SYS_ptrace, [i64::from(libc::PTRACE_TRACEME), 0, 0, 0, 0]),
             Self::Kill => (libc::SYS_kill, [1, 0, 0, 0, 0]),
-            Self::Mount => (
-                libc::SYS_mount,
-                [text(TMPFS), text(ROOT), text(TMPFS), 0, 0],
-            ),
-            Self::Unshare => (
-                libc::SYS_unshare,
-                [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0],
-            ),
+            Self::Mount => (libc::SYS_mount, [text(TMPFS), text(ROOT), text(TMPFS), 0, 0]),
+            Self::Unshare => (libc::SYS_unshare, [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0]),
             Self::ExecutableMemory => {
                 let protection = i64::from(libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC);
                 let flags = i64::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
                 (libc::SYS_mmap, [0, 4096, protection, flags, -1])
             }
             Self::Bpf => (libc::SYS_bpf, [0, 0, 0, 0, 0]),
-            Self::RaiseLimit => (
-                libc::SYS_prlimit64,
-                [
-                    0,
-                    i64::from(libc::RLIMIT_AS),
-                    UNLIMITED.as_ptr() as i64,
-                    0,
-                    0,
-                ],
-            ),
+            Self::RaiseLimit => (libc::SYS_prlimit64, [0, i64::from(libc::RLIMIT_AS), UNLIMITED.as_ptr() as i64, 0, 0]),
         };
         sys::raw(number, arguments)
     }
@@ -237,10 +208,7 @@ impl FromStr for Attempt {
     type Err = SandboxError;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|attempt| attempt.as_str() == word)
-            .ok_or(SandboxError::Arguments)
+        Self::ALL.into_iter().find(|attempt| attempt.as_str() == word).ok_or(SandboxError::Arguments)
     }
 }
 

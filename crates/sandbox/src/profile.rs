@@ -9,10 +9,7 @@
 //! **Invariant**: what a profile does not name is never allowed.
 
 use crate::{Role, SandboxError};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
-};
+use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch};
 use std::collections::BTreeMap;
 use syscalls::Sysno;
 
@@ -23,15 +20,9 @@ pub(crate) struct Source {
     text: &'static str,
 }
 
-const BASE: Source = Source {
-    name: "base",
-    text: include_str!("../profiles/base.profile"),
-};
+const BASE: Source = Source { name: "base", text: include_str!("../profiles/base.profile") };
 /// The filter of the stub.
-pub(crate) const STUB: Source = Source {
-    name: "stub",
-    text: include_str!("../profiles/stub.profile"),
-};
+pub(crate) const STUB: Source = Source { name: "stub", text: include_str!("../profiles/stub.profile") };
 
 /// The filter of a role.
 pub(crate) const fn of(role: Role) -> Source {
@@ -40,10 +31,7 @@ pub(crate) const fn of(role: Role) -> Source {
         Role::Read => ("read", include_str!("../profiles/read.profile")),
         Role::Inspect => ("inspect", include_str!("../profiles/inspect.profile")),
         Role::Render => ("render", include_str!("../profiles/render.profile")),
-        Role::RenderOffice => (
-            "render-office",
-            include_str!("../profiles/render-office.profile"),
-        ),
+        Role::RenderOffice => ("render-office", include_str!("../profiles/render-office.profile")),
         Role::Verify => ("verify", include_str!("../profiles/verify.profile")),
     };
     Source { name, text }
@@ -52,8 +40,7 @@ pub(crate) const fn of(role: Role) -> Source {
 /// Installs a profile in the calling thread, for good.
 pub(crate) fn install(source: Source) -> Result<(), SandboxError> {
     for program in read(source)?.programs()? {
-        seccompiler::apply_filter(&program)
-            .map_err(|error| SandboxError::Seccomp(error.to_string()))?;
+        seccompiler::apply_filter(&program).map_err(|error| SandboxError::Seccomp(error.to_string()))?;
     }
     Ok(())
 }
@@ -87,10 +74,7 @@ struct Profile {
 
 /// Reads a profile. Its own lines for a call replace those of an included profile for that call.
 fn read(source: Source) -> Result<Profile, SandboxError> {
-    let mut profile = Profile {
-        default: Action::Kill,
-        lines: Vec::new(),
-    };
+    let mut profile = Profile { default: Action::Kill, lines: Vec::new() };
     let mut own = Vec::new();
     for (index, line) in source.text.lines().enumerate() {
         let statement = line.split('#').next().unwrap_or_default();
@@ -104,10 +88,7 @@ fn read(source: Source) -> Result<Profile, SandboxError> {
             ["default", action @ ..] => parse_action(action).map(|action| profile.default = action),
             statement => parse_line(statement).map(|line| own.push(line)),
         };
-        understood.ok_or(SandboxError::Profile {
-            profile: source.name,
-            line: index + 1,
-        })?;
+        understood.ok_or(SandboxError::Profile { profile: source.name, line: index + 1 })?;
     }
     let is_own = |line: &Line| own.iter().any(|other| other.call == line.call);
     profile.lines.retain(|line| !is_own(line));
@@ -132,11 +113,7 @@ fn parse_line(words: &[&str]) -> Option<Line> {
         ["=", action @ ..] => parse_action(action)?,
         _ => return None,
     };
-    Some(Line {
-        call,
-        conditions,
-        action,
-    })
+    Some(Line { call, conditions, action })
 }
 
 fn parse_action(words: &[&str]) -> Option<Action> {
@@ -169,12 +146,7 @@ impl Profile {
     /// takes the severest answer (`seccomp(2)`): the allow-list lets the other actions' calls through, and their own
     /// filters decide. The allow-list comes last, because it forbids installing filters.
     fn programs(&self) -> Result<Vec<BpfProgram>, SandboxError> {
-        let mut actions: Vec<Action> = self
-            .lines
-            .iter()
-            .map(|line| line.action)
-            .filter(|action| *action != Action::Allow)
-            .collect();
+        let mut actions: Vec<Action> = self.lines.iter().map(|line| line.action).filter(|action| *action != Action::Allow).collect();
         actions.sort_unstable();
         actions.dedup();
         let mut programs = Vec::new();
@@ -198,14 +170,10 @@ impl From<Action> for SeccompAction {
     }
 }
 
-fn rules<'a>(
-    lines: impl Iterator<Item = &'a Line>,
-) -> Result<BTreeMap<i64, Vec<SeccompRule>>, SandboxError> {
+fn rules<'a>(lines: impl Iterator<Item = &'a Line>) -> Result<BTreeMap<i64, Vec<SeccompRule>>, SandboxError> {
     let mut rules: BTreeMap<i64, Option<Vec<SeccompRule>>> = BTreeMap::new();
     for line in lines {
-        let alternatives = rules
-            .entry(i64::from(line.call.id()))
-            .or_insert_with(|| Some(Vec::new()));
+        let alternatives = rules.entry(i64::from(line.call.id())).or_insert_with(|| Some(Vec::new()));
         if line.conditions.is_empty() {
             // Without a condition the call always matches, whatever other lines say.
             *alternatives = None;
@@ -213,34 +181,20 @@ fn rules<'a>(
             alternatives.push(rule(&line.conditions)?);
         }
     }
-    Ok(rules
-        .into_iter()
-        .map(|(call, alternatives)| (call, alternatives.unwrap_or_default()))
-        .collect())
+    Ok(rules.into_iter().map(|(call, alternatives)| (call, alternatives.unwrap_or_default())).collect())
 }
 
 fn rule(conditions: &[Condition]) -> Result<SeccompRule, SandboxError> {
     let conditions = conditions
         .iter()
         .map(|condition| {
-            SeccompCondition::new(
-                condition.argument,
-                SeccompCmpArgLen::Qword,
-                SeccompCmpOp::MaskedEq(condition.mask),
-                condition.value,
-            )
+            SeccompCondition::new(condition.argument, SeccompCmpArgLen::Qword, SeccompCmpOp::MaskedEq(condition.mask), condition.value)
         })
         .collect::<Result<Vec<_>, _>>();
-    conditions
-        .and_then(SeccompRule::new)
-        .map_err(|error| SandboxError::Seccomp(error.to_string()))
+    conditions.and_then(SeccompRule::new).map_err(|error| SandboxError::Seccomp(error.to_string()))
 }
 
-fn program(
-    rules: BTreeMap<i64, Vec<SeccompRule>>,
-    otherwise: SeccompAction,
-    on_match: SeccompAction,
-) -> Result<BpfProgram, SandboxError> {
+fn program(rules: BTreeMap<i64, Vec<SeccompRule>>, otherwise: SeccompAction, on_match: SeccompAction) -> Result<BpfProgram, SandboxError> {
     TargetArch::try_from(std::env::consts::ARCH)
         .and_then(|arch| SeccompFilter::new(rules, otherwise, on_match, arch))
         .and_then(BpfProgram::try_from)
@@ -254,12 +208,7 @@ mod tests {
     fn actions(source: Source, name: &str) -> Vec<Action> {
         let call: Sysno = name.parse().unwrap();
         let profile = read(source).unwrap();
-        profile
-            .lines
-            .iter()
-            .filter(|line| line.call == call)
-            .map(|line| line.action)
-            .collect()
+        profile.lines.iter().filter(|line| line.call == call).map(|line| line.action).collect()
     }
 
     #[test]
@@ -289,10 +238,7 @@ mod tests {
                 "chroot",
             ] {
                 let actions = actions(of(role), name);
-                assert!(
-                    actions.iter().all(|action| *action == Action::Kill),
-                    "{role:?} {name}: {actions:?}"
-                );
+                assert!(actions.iter().all(|action| *action == Action::Kill), "{role:?} {name}: {actions:?}");
             }
         }
     }
@@ -316,20 +262,10 @@ mod tests {
 
     #[test]
     fn malformed_lines_are_errors_with_their_number() {
-        for text in [
-            "nosuchcall",
-            "\nread = maybe",
-            "mmap when 9 & 1 == 0",
-            "mmap when 1 & x == 0",
-            "default",
-            "include nothing",
-        ] {
+        for text in ["nosuchcall", "\nread = maybe", "mmap when 9 & 1 == 0", "mmap when 1 & x == 0", "default", "include nothing"] {
             let source = Source { name: "test", text };
             let error = read(source).unwrap_err();
-            assert!(
-                matches!(error, SandboxError::Profile { line, .. } if line == text.lines().count()),
-                "{text}"
-            );
+            assert!(matches!(error, SandboxError::Profile { line, .. } if line == text.lines().count()), "{text}");
         }
     }
 }

@@ -21,21 +21,12 @@ pub enum Role {
 
 /// The word is not the name of a role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "{0:?} is not a worker role; known are tree, read, inspect, render, render-office and verify."
-)]
+#[error("{0:?} is not a worker role; known are tree, read, inspect, render, render-office and verify.")]
 pub struct UnknownRole(pub String);
 
 impl Role {
     /// All roles, in the order of the line.
-    pub const ALL: [Self; 6] = [
-        Self::Tree,
-        Self::Read,
-        Self::Inspect,
-        Self::Render,
-        Self::RenderOffice,
-        Self::Verify,
-    ];
+    pub const ALL: [Self; 6] = [Self::Tree, Self::Read, Self::Inspect, Self::Render, Self::RenderOffice, Self::Verify];
 
     /// The role's name as the worker's first argument spells it.
     pub fn as_str(self) -> &'static str {
@@ -54,10 +45,7 @@ impl FromStr for Role {
     type Err = UnknownRole;
 
     fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == word)
-            .ok_or_else(|| UnknownRole(word.to_owned()))
+        Self::ALL.into_iter().find(|role| role.as_str() == word).ok_or_else(|| UnknownRole(word.to_owned()))
     }
 }
 

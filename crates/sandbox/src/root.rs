@@ -4,10 +4,7 @@
 
 use crate::{Limits, SandboxError, sys};
 use rustix::{
-    mount::{
-        MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
-        unmount,
-    },
+    mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, unmount},
     process::{chdir, pivot_root},
 };
 use std::{
@@ -57,11 +54,7 @@ const OFFICE_MUST_HAVE: usize = 2;
 /// Devices of the office jail: the standard streams of soffice, and the random numbers of its libraries.
 const OFFICE_DEVICES: [&str; 2] = ["/dev/null", "/dev/urandom"];
 /// Links of Debian's merged /usr, and the customary place of temporary files.
-const OFFICE_LINKS: [(&str, &str); 3] = [
-    ("/lib", "usr/lib"),
-    ("/lib64", "usr/lib64"),
-    ("/tmp", "work/tmp"),
-];
+const OFFICE_LINKS: [(&str, &str); 3] = [("/lib", "usr/lib"), ("/lib64", "usr/lib64"), ("/tmp", "work/tmp")];
 /// The user data base of the office jail; the machine's own is nobody's business there.
 const OFFICE_USERS: &str = "/etc/passwd";
 
@@ -101,10 +94,7 @@ pub(crate) fn office(limits: &Limits) -> Result<(), SandboxError> {
         at(&link, symlink(target, &link))?;
     }
     let users = staged(Path::new(OFFICE_USERS));
-    at(
-        &users,
-        fs::write(&users, "nobody:x:65534:65534::/work:/nonexistent\n"),
-    )?;
+    at(&users, fs::write(&users, "nobody:x:65534:65534::/work:/nonexistent\n"))?;
     let work = staged(Path::new(WORK));
     at(&work, fs::create_dir(&work))?;
     for device in OFFICE_DEVICES {
@@ -115,12 +105,7 @@ pub(crate) fn office(limits: &Limits) -> Result<(), SandboxError> {
 
 /// The paths of the office jail that may be read, for the Landlock rules.
 pub(crate) fn readable() -> Vec<PathBuf> {
-    OFFICE_READS
-        .into_iter()
-        .chain([OFFICE_USERS, "/dev/urandom"])
-        .map(PathBuf::from)
-        .filter(|path| path.exists())
-        .collect()
+    OFFICE_READS.into_iter().chain([OFFICE_USERS, "/dev/urandom"]).map(PathBuf::from).filter(|path| path.exists()).collect()
 }
 
 fn enter_stage_with(work: &Path, limits: &Limits) -> Result<(), SandboxError> {
@@ -159,10 +144,8 @@ fn mount_tmpfs(path: &Path, options: &str) -> Result<(), SandboxError> {
 
 /// Makes the stage the root directory and detaches the old one (`pivot_root(2)`, "pivot_root(".", ".")").
 fn enter_stage() -> Result<(), SandboxError> {
-    let entered = chdir(STAGE)
-        .and_then(|()| pivot_root(".", "."))
-        .and_then(|()| unmount(".", UnmountFlags::DETACH))
-        .and_then(|()| chdir("/"));
+    let entered =
+        chdir(STAGE).and_then(|()| pivot_root(".", ".")).and_then(|()| unmount(".", UnmountFlags::DETACH)).and_then(|()| chdir("/"));
     at(Path::new(STAGE), entered.map_err(io::Error::from))
 }
 
@@ -178,10 +161,7 @@ fn bind(source: &Path) -> Result<(), SandboxError> {
 }
 
 fn bind_onto(source: &Path, target: &Path) -> Result<(), SandboxError> {
-    at(
-        source,
-        mount_bind_recursive(source, target).map_err(io::Error::from),
-    )
+    at(source, mount_bind_recursive(source, target).map_err(io::Error::from))
 }
 
 fn make_target(target: &Path, directory: bool) -> Result<(), SandboxError> {
@@ -199,8 +179,5 @@ fn staged(path: &Path) -> PathBuf {
 }
 
 fn at<T>(path: &Path, result: io::Result<T>) -> Result<T, SandboxError> {
-    result.map_err(|source| SandboxError::Root {
-        path: path.to_owned(),
-        source,
-    })
+    result.map_err(|source| SandboxError::Root { path: path.to_owned(), source })
 }

@@ -62,12 +62,7 @@ pub struct Worker {
 /// `root` is the directory a [`Role::Tree`] worker reads; every other role takes `None`. Blocks for the few milliseconds
 /// that confinement takes. Fails when the program cannot be started or the machine cannot confine it: the error's text
 /// says what is missing.
-pub fn spawn(
-    program: &Path,
-    role: Role,
-    limits: &Limits,
-    root: Option<OwnedFd>,
-) -> Result<Worker, SandboxError> {
+pub fn spawn(program: &Path, role: Role, limits: &Limits, root: Option<OwnedFd>) -> Result<Worker, SandboxError> {
     spawn_with(program, role, limits, root, &[])
 }
 
@@ -87,10 +82,7 @@ pub(crate) fn spawn_with(
     // All four ends are close-on-exec; only the slots 0, 1 and 2 cross into the worker.
     let (ours, theirs) = UnixStream::pair().map_err(SandboxError::Channel)?;
     let (answers, answer_end) = std::io::pipe().map_err(SandboxError::Channel)?;
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place that starts programs, and what it starts is confined"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place that starts programs, and what it starts is confined")]
     let mut command = Command::new(program);
     command
         .arg(role.as_str())
@@ -101,18 +93,10 @@ pub(crate) fn spawn_with(
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::from(answer_end))
         .stderr(third);
-    let child = command.spawn().map_err(|source| SandboxError::Start {
-        path: program.to_owned(),
-        source,
-    })?;
+    let child = command.spawn().map_err(|source| SandboxError::Start { path: program.to_owned(), source })?;
     // The command holds our copies of the worker's ends: without them an end of file is seen when the worker is gone.
     drop(command);
-    let mut worker = Worker {
-        child,
-        job: Some(ours),
-        answers: Some(answers),
-        exit: None,
-    };
+    let mut worker = Worker { child, job: Some(ours), answers: Some(answers), exit: None };
     worker.await_confinement()?;
     Ok(worker)
 }
@@ -168,8 +152,7 @@ impl Worker {
         let Some(job) = self.job.as_mut() else {
             return Err(SandboxError::NotConfined(None));
         };
-        job.set_read_timeout(Some(CONFINEMENT_TIMEOUT))
-            .map_err(SandboxError::Channel)?;
+        job.set_read_timeout(Some(CONFINEMENT_TIMEOUT)).map_err(SandboxError::Channel)?;
         let mut first = [0_u8; 1];
         let refusal = match job.read_exact(&mut first) {
             Ok(()) if first == [Report::CONFINED] => {
@@ -179,10 +162,7 @@ impl Worker {
                 let mut sentence = Vec::new();
                 // An error here leaves a shorter sentence; the refusal stands.
                 let _ = job.take(MAX_REFUSAL_BYTES).read_to_end(&mut sentence);
-                let printable: String = String::from_utf8_lossy(&sentence)
-                    .chars()
-                    .filter(|character| !character.is_control())
-                    .collect();
+                let printable: String = String::from_utf8_lossy(&sentence).chars().filter(|character| !character.is_control()).collect();
                 Some(printable)
             }
             Ok(()) | Err(_) => None,
@@ -195,18 +175,13 @@ impl Worker {
 
 /// Whether the child `pid` ends before `time` has passed; it still has to be collected.
 pub(crate) fn await_end(pid: i32, time: Duration) -> io::Result<bool> {
-    let child = Pid::from_raw(pid)
-        .ok_or(rustix::io::Errno::SRCH)
-        .and_then(|pid| pidfd_open(pid, PidfdFlags::empty()))?;
+    let child = Pid::from_raw(pid).ok_or(rustix::io::Errno::SRCH).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()))?;
     let begin = Instant::now();
     loop {
         let Some(left) = time.checked_sub(begin.elapsed()) else {
             return Ok(false);
         };
-        let timeout = Timespec {
-            tv_sec: left.as_secs() as i64,
-            tv_nsec: i64::from(left.subsec_nanos()),
-        };
+        let timeout = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: i64::from(left.subsec_nanos()) };
         match poll(&mut [PollFd::new(&child, PollFlags::IN)], Some(&timeout)) {
             Ok(0) | Err(rustix::io::Errno::INTR) => {}
             Ok(_) => return Ok(true),

@@ -27,9 +27,7 @@ const fn exit_code_for(signal: i32) -> i32 {
 
 /// The signal a confined process says it ended by.
 pub(crate) fn reported_signal(code: i32) -> Option<i32> {
-    REPORTED_SIGNALS
-        .into_iter()
-        .find(|signal| exit_code_for(*signal) == code)
+    REPORTED_SIGNALS.into_iter().find(|signal| exit_code_for(*signal) == code)
 }
 
 /// Which of the two processes a fork returned into.
@@ -90,21 +88,14 @@ pub(crate) fn wait_for(pid: i32) -> io::Result<Ended> {
     let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
     loop {
         // SAFETY: both pointers refer to live, writable values of the right types.
-        match check(i64::from(unsafe {
-            libc::wait4(pid, &raw mut status, 0, &raw mut usage)
-        })) {
+        match check(i64::from(unsafe { libc::wait4(pid, &raw mut status, 0, &raw mut usage) })) {
             Ok(_) => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    let time = |value: libc::timeval| {
-        Duration::from_secs(value.tv_sec as u64) + Duration::from_micros(value.tv_usec as u64)
-    };
-    Ok(Ended {
-        status,
-        cpu: time(usage.ru_utime) + time(usage.ru_stime),
-    })
+    let time = |value: libc::timeval| Duration::from_secs(value.tv_sec as u64) + Duration::from_micros(value.tv_usec as u64);
+    Ok(Ended { status, cpu: time(usage.ru_utime) + time(usage.ru_stime) })
 }
 
 /// Kills every process of the pid namespace the caller is pid 1 of, except the caller.
@@ -160,9 +151,7 @@ pub(crate) fn become_user(uid: u32, gid: u32, groups: bool) -> io::Result<()> {
 pub(crate) fn empty_bounding_set() -> io::Result<()> {
     for capability in 0..64_u64 {
         // SAFETY: plain numbers.
-        let dropped = check(i64::from(unsafe {
-            libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0)
-        }));
+        let dropped = check(i64::from(unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) }));
         match dropped {
             Ok(_) => {}
             // Past the last capability this kernel knows.
@@ -180,8 +169,7 @@ pub(crate) fn protect_mount(path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: an all-zero mount_attr is a valid value of that plain C struct.
     let mut attributes: libc::mount_attr = unsafe { std::mem::zeroed() };
-    attributes.attr_set =
-        libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
+    attributes.attr_set = libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV;
     // SAFETY: the path is a NUL-terminated string and the struct's true size is given; both outlive the call.
     check(unsafe {
         libc::syscall(

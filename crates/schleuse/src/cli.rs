@@ -20,7 +20,7 @@ const EXIT_STATUS: &str = "Exit status:
   1   what was checked does not hold (audit verify, verify-release, rules test, doctor)
   2   usage or configuration
   3   station fault; nothing unverified was released
-  10  `process`: the session reconciled and something was withheld";
+  10  `process`: the session reconciled and something was withheld or could not be read";
 
 /// Where the station keeps its state.
 #[derive(Debug, Args)]

@@ -6,9 +6,7 @@ use testkit::{Partition, sample_medium, write_fat32_image, write_tree};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1);
-    let form = arguments
-        .next()
-        .context("which form: tree, none, mbr or gpt?")?;
+    let form = arguments.next().context("which form: tree, none, mbr or gpt?")?;
     let path = PathBuf::from(arguments.next().context("where to?")?);
     let samples = sample_medium()?;
     match form.to_str() {

@@ -39,63 +39,28 @@ impl ZipBuilder {
 
     fn push(mut self, name: &[u8], method: u16, crc: u32, size: u64, body: Vec<u8>) -> Self {
         // Bit 11: the name is UTF-8 (APPNOTE 4.4.4).
-        let flags = if !name.is_ascii() && std::str::from_utf8(name).is_ok() {
-            1 << 11
-        } else {
-            0
-        };
-        let mode = if name.ends_with(b"/") {
-            0o040_755
-        } else {
-            0o100_644
-        };
-        self.members.push(Member {
-            name: name.to_vec(),
-            flags,
-            method,
-            crc,
-            body,
-            size: size as u32,
-            mode,
-            extra: Vec::new(),
-        });
+        let flags = if !name.is_ascii() && std::str::from_utf8(name).is_ok() { 1 << 11 } else { 0 };
+        let mode = if name.ends_with(b"/") { 0o040_755 } else { 0o100_644 };
+        self.members.push(Member { name: name.to_vec(), flags, method, crc, body, size: size as u32, mode, extra: Vec::new() });
         self
     }
 
     /// A member as it is.
     #[must_use]
     pub fn stored(self, name: impl AsRef<[u8]>, bytes: &[u8]) -> Self {
-        self.push(
-            name.as_ref(),
-            0,
-            bits::crc32(bytes),
-            bytes.len() as u64,
-            bytes.to_vec(),
-        )
+        self.push(name.as_ref(), 0, bits::crc32(bytes), bytes.len() as u64, bytes.to_vec())
     }
 
     /// A member, deflated.
     #[must_use]
     pub fn deflated(self, name: impl AsRef<[u8]>, bytes: &[u8]) -> Self {
-        self.push(
-            name.as_ref(),
-            8,
-            bits::crc32(bytes),
-            bytes.len() as u64,
-            bits::deflate(bytes),
-        )
+        self.push(name.as_ref(), 8, bits::crc32(bytes), bytes.len() as u64, bits::deflate(bytes))
     }
 
     /// A member of `count` zero bytes (below 4 GiB), deflated as tightly as the format allows.
     #[must_use]
     pub fn zeros(self, name: impl AsRef<[u8]>, count: u64) -> Self {
-        self.push(
-            name.as_ref(),
-            8,
-            bits::crc32_of_zeros(count),
-            count,
-            bits::deflate_zeros(count),
-        )
+        self.push(name.as_ref(), 8, bits::crc32_of_zeros(count), count, bits::deflate_zeros(count))
     }
 
     /// A symbolic link to `target`.
@@ -115,11 +80,7 @@ impl ZipBuilder {
         let mut head = Noise::new(u64::from(crc)).bytes(11);
         head.push((crc >> 24) as u8);
         let mut keys = ZipKeys::new(password);
-        let body = head
-            .iter()
-            .chain(bits::deflate(bytes).iter())
-            .map(|plain| keys.encrypt(*plain))
-            .collect();
+        let body = head.iter().chain(bits::deflate(bytes).iter()).map(|plain| keys.encrypt(*plain)).collect();
         let mut out = self.push(name.as_ref(), 8, crc, bytes.len() as u64, body);
         if let Some(member) = out.members.last_mut() {
             member.flags |= 1;
@@ -149,11 +110,7 @@ impl ZipBuilder {
     /// The archive behind `prefix`, with all offsets counted from the start of the prefix: prefix and archive are both valid.
     pub fn finish_after(&self, prefix: Vec<u8>) -> Vec<u8> {
         let mut out = prefix;
-        let offsets: Vec<usize> = self
-            .members
-            .iter()
-            .map(|member| member.append_local(&mut out))
-            .collect();
+        let offsets: Vec<usize> = self.members.iter().map(|member| member.append_local(&mut out)).collect();
         append_directory(&mut out, &offsets, &self.members);
         out
     }
@@ -161,18 +118,11 @@ impl ZipBuilder {
     /// An archive in which every member of the directory points at the one first body: `copies` members share its bytes.
     pub fn finish_overlapping(&self, copies: usize) -> Vec<u8> {
         let mut out = Vec::new();
-        let offsets: Vec<usize> = self
-            .members
-            .iter()
-            .map(|member| member.append_local(&mut out))
-            .collect();
+        let offsets: Vec<usize> = self.members.iter().map(|member| member.append_local(&mut out)).collect();
         let (mut listed, mut at) = (Vec::new(), Vec::new());
         for (member, offset) in self.members.iter().zip(&offsets).take(1) {
             for copy in 0..copies {
-                listed.push(Member {
-                    name: format!("kopie-{copy:03}.txt").into_bytes(),
-                    ..member.clone()
-                });
+                listed.push(Member { name: format!("kopie-{copy:03}.txt").into_bytes(), ..member.clone() });
                 at.push(*offset);
             }
         }
@@ -203,13 +153,7 @@ fn append_directory(out: &mut Vec<u8>, offsets: &[usize], members: &[Member]) {
 
 impl Member {
     fn append_common(&self, out: &mut Vec<u8>) {
-        for field in [
-            if self.method == 99 { 51u16 } else { 20 },
-            self.flags,
-            self.method,
-            DOS_TIME,
-            DOS_DATE,
-        ] {
+        for field in [if self.method == 99 { 51u16 } else { 20 }, self.flags, self.method, DOS_TIME, DOS_DATE] {
             out.extend(field.to_le_bytes());
         }
         for field in [self.crc, self.body.len() as u32, self.size] {
@@ -256,21 +200,10 @@ impl ZipKeys {
     }
 
     fn update(&mut self, byte: u8) {
-        let crc = |crc: u32, byte: u8| {
-            (0..8).fold(crc ^ u32::from(byte), |c, _| {
-                if c & 1 == 1 {
-                    (c >> 1) ^ 0xEDB8_8320
-                } else {
-                    c >> 1
-                }
-            })
-        };
+        let crc = |crc: u32, byte: u8| (0..8).fold(crc ^ u32::from(byte), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xEDB8_8320 } else { c >> 1 });
         let [a, b, c] = &mut self.0;
         *a = crc(*a, byte);
-        *b = b
-            .wrapping_add(*a & 0xFF)
-            .wrapping_mul(134_775_813)
-            .wrapping_add(1);
+        *b = b.wrapping_add(*a & 0xFF).wrapping_mul(134_775_813).wrapping_add(1);
         *c = crc(*c, (*b >> 24) as u8);
     }
 
@@ -284,12 +217,7 @@ impl ZipKeys {
 
 /// A ZIP of deflated members.
 pub fn zip_of<N: AsRef<[u8]>, B: AsRef<[u8]>>(members: &[(N, B)]) -> Vec<u8> {
-    members
-        .iter()
-        .fold(ZipBuilder::new(), |zip, (name, bytes)| {
-            zip.deflated(name, bytes.as_ref())
-        })
-        .finish()
+    members.iter().fold(ZipBuilder::new(), |zip, (name, bytes)| zip.deflated(name, bytes.as_ref())).finish()
 }
 
 /// A gzip stream (RFC 1952) with a file name and no time.
@@ -335,16 +263,10 @@ mod tests {
             .finish();
         let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
         let mut text = String::new();
-        zip.by_name("Ordner/Übersicht.txt")
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
+        zip.by_name("Ordner/Übersicht.txt").unwrap().read_to_string(&mut text).unwrap();
         zip.by_name("b").unwrap().read_to_string(&mut text).unwrap();
         assert!(zip.by_name("geheim.txt").is_err());
-        zip.by_name_decrypt("geheim.txt", b"Passwort")
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
+        zip.by_name_decrypt("geheim.txt", b"Passwort").unwrap().read_to_string(&mut text).unwrap();
         assert_eq!(text, "einszweidrei");
     }
 
@@ -353,18 +275,13 @@ mod tests {
         let first = ZipBuilder::new().stored("a.txt", b"a");
         let bytes = first.finish_with_second_directory(&ZipBuilder::new().stored("b.txt", b"b"));
         let zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
-        assert_eq!(
-            zip.file_names().map(Result::unwrap).collect::<Vec<_>>(),
-            ["b.txt"]
-        );
+        assert_eq!(zip.file_names().map(Result::unwrap).collect::<Vec<_>>(), ["b.txt"]);
     }
 
     #[test]
     fn gzip_reads_back() {
         let mut out = Vec::new();
-        flate2::read::GzDecoder::new(&gzip_of("a.txt", b"Inhalt")[..])
-            .read_to_end(&mut out)
-            .unwrap();
+        flate2::read::GzDecoder::new(&gzip_of("a.txt", b"Inhalt")[..]).read_to_end(&mut out).unwrap();
         assert_eq!(out, b"Inhalt");
     }
 
@@ -372,11 +289,7 @@ mod tests {
     fn tar_reads_back() {
         let bytes = tar_of(&[("a/b.txt", b"Inhalt")]).unwrap();
         let mut archive = tar::Archive::new(&bytes[..]);
-        let names: Vec<_> = archive
-            .entries()
-            .unwrap()
-            .map(|e| e.unwrap().path().unwrap().into_owned())
-            .collect();
+        let names: Vec<_> = archive.entries().unwrap().map(|e| e.unwrap().path().unwrap().into_owned()).collect();
         assert_eq!(names, [std::path::PathBuf::from("a/b.txt")]);
     }
 }

@@ -5,34 +5,16 @@
 
 /// CRC-32 (ISO 3309, as in ZIP, PNG, gzip and GPT).
 pub fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(!0u32, |crc, &byte| {
-        (0..8).fold(crc ^ u32::from(byte), |c, _| {
-            if c & 1 == 1 {
-                (c >> 1) ^ 0xEDB8_8320
-            } else {
-                c >> 1
-            }
-        })
-    })
+    !bytes
+        .iter()
+        .fold(!0u32, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xEDB8_8320 } else { c >> 1 }))
 }
 
 /// CRC-32 of `count` zero bytes, by repeated squaring of the "one zero byte" matrix over GF(2).
 pub fn crc32_of_zeros(mut count: u64) -> u32 {
-    let step = |value: u32| {
-        (0..8).fold(value, |c, _| {
-            if c & 1 == 1 {
-                (c >> 1) ^ 0xEDB8_8320
-            } else {
-                c >> 1
-            }
-        })
-    };
+    let step = |value: u32| (0..8).fold(value, |c, _| if c & 1 == 1 { (c >> 1) ^ 0xEDB8_8320 } else { c >> 1 });
     let apply = |matrix: &[u32; 32], value: u32| {
-        matrix
-            .iter()
-            .enumerate()
-            .filter(|(bit, _)| value >> bit & 1 == 1)
-            .fold(0, |sum, (_, column)| sum ^ column)
+        matrix.iter().enumerate().filter(|(bit, _)| value >> bit & 1 == 1).fold(0, |sum, (_, column)| sum ^ column)
     };
     let mut matrix: [u32; 32] = std::array::from_fn(|bit| step(1 << bit));
     let mut register = !0u32;
@@ -40,8 +22,7 @@ pub fn crc32_of_zeros(mut count: u64) -> u32 {
         if count & 1 == 1 {
             register = apply(&matrix, register);
         }
-        let square =
-            std::array::from_fn(|bit| matrix.get(bit).map_or(0, |column| apply(&matrix, *column)));
+        let square = std::array::from_fn(|bit| matrix.get(bit).map_or(0, |column| apply(&matrix, *column)));
         matrix = square;
         count >>= 1;
     }
@@ -227,9 +208,7 @@ mod tests {
     fn zeros_inflate_to_zeros() {
         for count in [1u64, 2, 258, 259, 260, 1_000_003] {
             let mut out = Vec::new();
-            flate2::read::ZlibDecoder::new(&zlib_zeros(count)[..])
-                .read_to_end(&mut out)
-                .unwrap();
+            flate2::read::ZlibDecoder::new(&zlib_zeros(count)[..]).read_to_end(&mut out).unwrap();
             assert_eq!(out, vec![0; count as usize]);
         }
     }
@@ -238,9 +217,7 @@ mod tests {
     fn zlib_reads_back() {
         let text = b"Schleuse Schleuse Schleuse".repeat(50);
         let mut out = Vec::new();
-        flate2::read::ZlibDecoder::new(&zlib(&text)[..])
-            .read_to_end(&mut out)
-            .unwrap();
+        flate2::read::ZlibDecoder::new(&zlib(&text)[..]).read_to_end(&mut out).unwrap();
         assert_eq!(out, text);
     }
 }

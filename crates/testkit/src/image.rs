@@ -9,10 +9,7 @@ use anyhow::{Context as _, Result};
 pub type Rgb = [u8; 3];
 
 fn rgb_rows(width: u32, height: u32, pixel: impl Fn(u32, u32) -> Rgb) -> Vec<u8> {
-    (0..height)
-        .flat_map(|y| (0..width).map(move |x| (x, y)))
-        .flat_map(|(x, y)| pixel(x, y))
-        .collect()
+    (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).flat_map(|(x, y)| pixel(x, y)).collect()
 }
 
 fn png_chunk(out: &mut Vec<u8>, kind: [u8; 4], body: &[u8]) {
@@ -23,24 +20,13 @@ fn png_chunk(out: &mut Vec<u8>, kind: [u8; 4], body: &[u8]) {
     out.extend(bits::crc32(&checked).to_be_bytes());
 }
 
-fn png_from(
-    width: u32,
-    height: u32,
-    depth: u8,
-    colour: u8,
-    texts: &[(&str, &str)],
-    idat: &[u8],
-) -> Vec<u8> {
+fn png_from(width: u32, height: u32, depth: u8, colour: u8, texts: &[(&str, &str)], idat: &[u8]) -> Vec<u8> {
     let mut out = b"\x89PNG\r\n\x1A\n".to_vec();
     let mut head = [width.to_be_bytes(), height.to_be_bytes()].concat();
     head.extend([depth, colour, 0, 0, 0]);
     png_chunk(&mut out, *b"IHDR", &head);
     for (key, value) in texts {
-        png_chunk(
-            &mut out,
-            *b"tEXt",
-            &[key.as_bytes(), b"\0", &bits::windows_1252(value)].concat(),
-        );
+        png_chunk(&mut out, *b"tEXt", &[key.as_bytes(), b"\0", &bits::windows_1252(value)].concat());
     }
     png_chunk(&mut out, *b"IDAT", idat);
     png_chunk(&mut out, *b"IEND", &[]);
@@ -53,31 +39,16 @@ pub fn png_of(width: u32, height: u32, pixel: impl Fn(u32, u32) -> Rgb) -> Vec<u
 }
 
 /// A PNG with `tEXt` metadata.
-pub fn png_with_text(
-    width: u32,
-    height: u32,
-    texts: &[(&str, &str)],
-    pixel: impl Fn(u32, u32) -> Rgb,
-) -> Vec<u8> {
+pub fn png_with_text(width: u32, height: u32, texts: &[(&str, &str)], pixel: impl Fn(u32, u32) -> Rgb) -> Vec<u8> {
     let rows = rgb_rows(width, height, pixel);
-    let filtered: Vec<u8> = rows
-        .chunks(width as usize * 3)
-        .flat_map(|row| std::iter::once(0).chain(row.iter().copied()))
-        .collect();
+    let filtered: Vec<u8> = rows.chunks(width as usize * 3).flat_map(|row| std::iter::once(0).chain(row.iter().copied())).collect();
     png_from(width, height, 8, 2, texts, &bits::zlib(&filtered))
 }
 
 /// A decompression bomb: a valid, all-black 1-bit PNG of the given size in about a thousandth of its bytes.
 pub fn png_bomb(width: u32, height: u32) -> Vec<u8> {
     let row = u64::from(width).div_ceil(8) + 1;
-    png_from(
-        width,
-        height,
-        1,
-        0,
-        &[],
-        &bits::zlib_zeros(row * u64::from(height)),
-    )
+    png_from(width, height, 1, 0, &[], &bits::zlib_zeros(row * u64::from(height)))
 }
 
 /// A JPEG (quality 85).
@@ -85,32 +56,15 @@ pub fn png_bomb(width: u32, height: u32) -> Vec<u8> {
 /// # Errors
 /// When the size is 0 or past 65,535.
 pub fn jpeg_of(width: u16, height: u16, pixel: impl Fn(u32, u32) -> Rgb) -> Result<Vec<u8>> {
-    encode_jpeg(
-        width,
-        height,
-        &rgb_rows(width.into(), height.into(), pixel),
-        jpeg_encoder::ColorType::Rgb,
-        None,
-    )
+    encode_jpeg(width, height, &rgb_rows(width.into(), height.into(), pixel), jpeg_encoder::ColorType::Rgb, None)
 }
 
 /// A JPEG with an EXIF segment (`exif` begins with the TIFF header).
 ///
 /// # Errors
 /// As [`jpeg_of`].
-pub fn jpeg_with_exif(
-    width: u16,
-    height: u16,
-    exif: &[u8],
-    pixel: impl Fn(u32, u32) -> Rgb,
-) -> Result<Vec<u8>> {
-    encode_jpeg(
-        width,
-        height,
-        &rgb_rows(width.into(), height.into(), pixel),
-        jpeg_encoder::ColorType::Rgb,
-        Some(exif),
-    )
+pub fn jpeg_with_exif(width: u16, height: u16, exif: &[u8], pixel: impl Fn(u32, u32) -> Rgb) -> Result<Vec<u8>> {
+    encode_jpeg(width, height, &rgb_rows(width.into(), height.into(), pixel), jpeg_encoder::ColorType::Rgb, Some(exif))
 }
 
 /// A grey JPEG, as a scanner makes it.
@@ -121,23 +75,13 @@ pub fn grey_jpeg_of(width: u16, height: u16, rows: &[u8]) -> Result<Vec<u8>> {
     encode_jpeg(width, height, rows, jpeg_encoder::ColorType::Luma, None)
 }
 
-fn encode_jpeg(
-    width: u16,
-    height: u16,
-    rows: &[u8],
-    colour: jpeg_encoder::ColorType,
-    exif: Option<&[u8]>,
-) -> Result<Vec<u8>> {
+fn encode_jpeg(width: u16, height: u16, rows: &[u8], colour: jpeg_encoder::ColorType, exif: Option<&[u8]>) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, 85);
     if let Some(exif) = exif {
-        encoder
-            .add_app_segment(1, [b"Exif\0\0", exif].concat())
-            .context("EXIF segment")?;
+        encoder.add_app_segment(1, [b"Exif\0\0", exif].concat()).context("EXIF segment")?;
     }
-    encoder
-        .encode(rows, width, height, colour)
-        .context("JPEG encoder")?;
+    encoder.encode(rows, width, height, colour).context("JPEG encoder")?;
     Ok(out)
 }
 
@@ -147,12 +91,7 @@ pub fn exif_with_gps(orientation: u16) -> Vec<u8> {
     const SHORT: u16 = 3;
     const LONG: u16 = 4;
     const RATIONAL: u16 = 5;
-    let rationals = |values: &[u32]| {
-        values
-            .iter()
-            .flat_map(|v| [v.to_le_bytes(), 1u32.to_le_bytes()].concat())
-            .collect::<Vec<u8>>()
-    };
+    let rationals = |values: &[u32]| values.iter().flat_map(|v| [v.to_le_bytes(), 1u32.to_le_bytes()].concat()).collect::<Vec<u8>>();
     let ifd0_length = 2 + 12 * 6 + 4;
     let ifd0: Vec<(u16, u16, u32, Vec<u8>)> = vec![
         (0x010F, ASCII, 12, b"Musterphone\0".to_vec()),
@@ -167,12 +106,7 @@ pub fn exif_with_gps(orientation: u16) -> Vec<u8> {
         (3, ASCII, 2, b"E\0".to_vec()),
         (4, RATIONAL, 3, rationals(&[13, 22, 40])),
     ];
-    let outside = |ifd: &[(u16, u16, u32, Vec<u8>)]| {
-        ifd.iter()
-            .map(|e| e.3.len())
-            .filter(|l| *l > 4)
-            .sum::<usize>()
-    };
+    let outside = |ifd: &[(u16, u16, u32, Vec<u8>)]| ifd.iter().map(|e| e.3.len()).filter(|l| *l > 4).sum::<usize>();
     let gps_at = 8 + ifd0_length + outside(&ifd0);
     let mut first = ifd0;
     first.push((0x8825, LONG, 1, (gps_at as u32).to_le_bytes().to_vec()));
@@ -211,14 +145,7 @@ pub fn tiff_of(width: u16, height: u16, pages: &[Vec<u8>]) -> Vec<u8> {
     const RATIONAL: u16 = 5;
     let short = |tag: u16, value: u16| (tag, SHORT, 1u32, value.to_le_bytes().to_vec());
     let long = |tag: u16, value: u32| (tag, LONG, 1u32, value.to_le_bytes().to_vec());
-    let resolution = |tag: u16| {
-        (
-            tag,
-            RATIONAL,
-            1u32,
-            [150u32.to_le_bytes(), 1u32.to_le_bytes()].concat(),
-        )
-    };
+    let resolution = |tag: u16| (tag, RATIONAL, 1u32, [150u32.to_le_bytes(), 1u32.to_le_bytes()].concat());
     let mut out = b"II\x2A\0".to_vec();
     let mut link_at = out.len();
     out.extend([0; 4]);
@@ -264,21 +191,7 @@ pub fn bmp_of(width: u32, height: u32, pixel: impl Fn(u32, u32) -> Rgb) -> Vec<u
         rows.extend(&padding);
     }
     let mut out = b"BM".to_vec();
-    for field in [
-        54 + rows.len() as u32,
-        0,
-        54,
-        40,
-        width,
-        height,
-        1 | 24 << 16,
-        0,
-        rows.len() as u32,
-        3780,
-        3780,
-        0,
-        0,
-    ] {
+    for field in [54 + rows.len() as u32, 0, 54, 40, width, height, 1 | 24 << 16, 0, rows.len() as u32, 3780, 3780, 0, 0] {
         out.extend(field.to_le_bytes());
     }
     out.extend(rows);
@@ -288,16 +201,8 @@ pub fn bmp_of(width: u32, height: u32, pixel: impl Fn(u32, u32) -> Rgb) -> Vec<u
 /// An animated GIF; a frame gives an index into the palette of eight colours. Codes are written uncompressed, with a clear
 /// code before the table would grow to the next code length (GIF89a, appendix F).
 pub fn gif_of(width: u16, height: u16, frames: &[&dyn Fn(u32, u32) -> u8]) -> Vec<u8> {
-    const PALETTE: [Rgb; 8] = [
-        [0, 0, 0],
-        [255, 255, 255],
-        [200, 30, 30],
-        [30, 140, 60],
-        [40, 80, 180],
-        [240, 200, 40],
-        [120, 120, 120],
-        [230, 230, 230],
-    ];
+    const PALETTE: [Rgb; 8] =
+        [[0, 0, 0], [255, 255, 255], [200, 30, 30], [30, 140, 60], [40, 80, 180], [240, 200, 40], [120, 120, 120], [230, 230, 230]];
     let mut out = b"GIF89a".to_vec();
     out.extend(width.to_le_bytes());
     out.extend(height.to_le_bytes());
@@ -310,10 +215,7 @@ pub fn gif_of(width: u16, height: u16, frames: &[&dyn Fn(u32, u32) -> u8]) -> Ve
         out.extend(height.to_le_bytes());
         out.extend([0, 3]);
         let mut codes = BitWriter::default();
-        for (index, (x, y)) in (0..u32::from(height))
-            .flat_map(|y| (0..u32::from(width)).map(move |x| (x, y)))
-            .enumerate()
-        {
+        for (index, (x, y)) in (0..u32::from(height)).flat_map(|y| (0..u32::from(width)).map(move |x| (x, y))).enumerate() {
             if index % 6 == 0 {
                 codes.bits(8, 4); // clear: codes stay four bits long
             }
@@ -389,20 +291,14 @@ fn hills(x: u32, seed: u32, wavelength: u32) -> u32 {
 /// A procedural landscape: evening sky, sun, mountains, hills, a lake. Pixel of a picture of the given size.
 pub fn landscape(width: u32, height: u32) -> impl Fn(u32, u32) -> Rgb {
     move |x, y| {
-        let grain = ((x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663))
-            .wrapping_mul(2_654_435_761)
-            >> 28) as i32
-            - 8;
+        let grain = ((x.wrapping_mul(73_856_093) ^ y.wrapping_mul(19_349_663)).wrapping_mul(2_654_435_761) >> 28) as i32 - 8;
         let (sun_x, sun_y, sun_r) = (width * 7 / 10, height * 3 / 10, height / 14);
         let mountains = height / 2 - hills(x, 7, width / 6) * height / 900;
         let near = height * 13 / 20 - hills(x, 99, width / 4) * height / 1600;
         let shore = height * 4 / 5;
         let mix = |a: Rgb, b: Rgb, part: u32, whole: u32| -> Rgb {
             std::array::from_fn(|i| {
-                let (a, b) = (
-                    u32::from(a.get(i).copied().unwrap_or(0)),
-                    u32::from(b.get(i).copied().unwrap_or(0)),
-                );
+                let (a, b) = (u32::from(a.get(i).copied().unwrap_or(0)), u32::from(b.get(i).copied().unwrap_or(0)));
                 ((a * whole.saturating_sub(part) + b * part.min(whole)) / whole.max(1)) as u8
             })
         };
@@ -477,9 +373,7 @@ pub fn scanned_page(width: u32, height: u32, lines: &[&str], dot: u32) -> Vec<u8
     let mut rows: Vec<u8> = (0..height)
         .flat_map(|y| (0..width).map(move |x| (x, y)))
         .map(|(x, y)| {
-            244 + (((x / 3).wrapping_mul(374_761_393) ^ (y / 3).wrapping_mul(668_265_263))
-                .wrapping_mul(2_654_435_761)
-                >> 30) as u8
+            244 + (((x / 3).wrapping_mul(374_761_393) ^ (y / 3).wrapping_mul(668_265_263)).wrapping_mul(2_654_435_761) >> 30) as u8
         })
         .collect();
     for (number, line) in lines.iter().enumerate() {
@@ -491,13 +385,7 @@ pub fn scanned_page(width: u32, height: u32, lines: &[&str], dot: u32) -> Vec<u8
             };
             for (column, bits) in columns.iter().enumerate() {
                 for bit in (0..8).filter(|bit| bits >> bit & 1 == 1) {
-                    fill(
-                        &mut rows,
-                        width,
-                        left + column as u32 * dot,
-                        top + bit * dot,
-                        dot,
-                    );
+                    fill(&mut rows, width, left + column as u32 * dot, top + bit * dot, dot);
                 }
             }
         }
@@ -522,9 +410,7 @@ mod tests {
     #[test]
     fn an_independent_reader_reads_the_png() {
         let bytes = png_with_text(5, 3, &[("Author", "Erika")], |x, y| [x as u8, y as u8, 9]);
-        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes))
-            .read_info()
-            .unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
         let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
         let info = reader.next_frame(&mut pixels).unwrap();
         assert_eq!((info.width, info.height), (5, 3));
@@ -533,9 +419,7 @@ mod tests {
 
     #[test]
     fn the_bomb_is_a_valid_png() {
-        let mut reader = png::Decoder::new(std::io::Cursor::new(png_bomb(3000, 1000)))
-            .read_info()
-            .unwrap();
+        let mut reader = png::Decoder::new(std::io::Cursor::new(png_bomb(3000, 1000))).read_info().unwrap();
         let mut pixels = vec![1; reader.output_buffer_size().unwrap()];
         reader.next_frame(&mut pixels).unwrap();
         assert!(pixels.iter().all(|p| *p == 0));

@@ -7,10 +7,7 @@
 //! Where to add a sample: a line in the module of `samples` that fits, then run the `manifest` test with
 //! `TESTKIT_WRITE_MANIFEST=1` to write `samples/MANIFEST.toml` anew.
 
-#![expect(
-    clippy::format_collect,
-    reason = "the lines are few and short; reading them matters more than an allocation"
-)]
+#![expect(clippy::format_collect, reason = "the lines are few and short; reading them matters more than an allocation")]
 
 pub mod archive;
 pub mod bits;

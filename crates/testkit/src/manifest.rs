@@ -43,18 +43,12 @@ pub struct ManifestItem {
 impl Manifest {
     /// The manifest of samples.
     pub fn of(samples: &[Sample]) -> Self {
-        let on_fat: Vec<&Sample> = fat_subset(samples)
-            .into_iter()
-            .map(|(_, sample)| sample)
-            .collect();
+        let on_fat: Vec<&Sample> = fat_subset(samples).into_iter().map(|(_, sample)| sample).collect();
         let item = samples
             .iter()
             .map(|sample| ManifestItem {
                 path: sample.escaped_path(),
-                sha256: Sha256::digest(&sample.bytes)
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect(),
+                sha256: Sha256::digest(&sample.bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
                 size: sample.bytes.len() as u64,
                 why: sample.why.clone(),
                 on_fat: on_fat.iter().any(|other| std::ptr::eq(*other, sample)),
@@ -83,6 +77,5 @@ impl Manifest {
 pub fn manifest_toml(samples: &[Sample]) -> Result<String> {
     const HEAD: &str = "# The sample medium: what it holds, why, and what the line is expected to do with it.\n\
                         # Made from the code of crates/testkit; see README.md beside this file for how to write it anew.\n\n";
-    Ok(HEAD.to_owned()
-        + &toml::to_string(&Manifest::of(samples)).context("writing the manifest")?)
+    Ok(HEAD.to_owned() + &toml::to_string(&Manifest::of(samples)).context("writing the manifest")?)
 }

@@ -102,11 +102,7 @@ fn text_content(text: &str, number: usize, of: usize) -> Vec<u8> {
     let mut out = b"BT\n/F2 20 Tf\n56 770 Td\n".to_vec();
     for (index, line) in wrap(text, 88).iter().enumerate() {
         out.extend(pdf_string(line));
-        out.extend(if index == 0 {
-            &b" Tj\n/F1 11 Tf\n0 -32 Td\n"[..]
-        } else {
-            b" Tj\n0 -15 Td\n"
-        });
+        out.extend(if index == 0 { &b" Tj\n/F1 11 Tf\n0 -32 Td\n"[..] } else { b" Tj\n0 -15 Td\n" });
     }
     out.extend(b"ET\nBT\n/F1 9 Tf\n270 40 Td\n");
     out.extend(pdf_string(&format!("Seite {number} von {of}")));
@@ -119,22 +115,11 @@ fn document(pages: &[Page], catalogue: impl FnOnce(&mut PdfBuilder) -> String) -
     let mut pdf = PdfBuilder::new();
     let fonts: Vec<usize> = ["Helvetica", "Helvetica-Bold"]
         .iter()
-        .map(|name| {
-            pdf.add(format!(
-                "<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>"
-            ))
-        })
+        .map(|name| pdf.add(format!("<< /Type /Font /Subtype /Type1 /BaseFont /{name} /Encoding /WinAnsiEncoding >>")))
         .collect();
-    let font_names: String = fonts
-        .iter()
-        .enumerate()
-        .map(|(i, id)| format!("/F{} {id} 0 R ", i + 1))
-        .collect();
+    let font_names: String = fonts.iter().enumerate().map(|(i, id)| format!("/F{} {id} 0 R ", i + 1)).collect();
     // The page tree comes last; its number follows from what stands before it.
-    let objects_before: usize = pages
-        .iter()
-        .map(|page| if matches!(page, Page::Text(_)) { 2 } else { 3 })
-        .sum();
+    let objects_before: usize = pages.iter().map(|page| if matches!(page, Page::Text(_)) { 2 } else { 3 }).sum();
     let tree = pdf.next() + objects_before;
     let mut kids = String::new();
     for (index, page) in pages.iter().enumerate() {
@@ -142,19 +127,12 @@ fn document(pages: &[Page], catalogue: impl FnOnce(&mut PdfBuilder) -> String) -
             Page::Text(text) => (text_content(text, index + 1, pages.len()), None),
             Page::Photo(text, jpeg, w, h) => {
                 let mut content = text_content(text, index + 1, pages.len());
-                content.extend(
-                    format!(
-                        "q 483 0 0 {} 56 120 cm /Bild Do Q\n",
-                        483 * u32::from(*h) / u32::from(*w)
-                    )
-                    .bytes(),
-                );
+                content.extend(format!("q 483 0 0 {} 56 120 cm /Bild Do Q\n", 483 * u32::from(*h) / u32::from(*w)).bytes());
                 (content, Some((jpeg, *w, *h, "DeviceRGB")))
             }
-            Page::Scan(jpeg, w, h) => (
-                format!("q {} 0 0 {} 0 0 cm /Bild Do Q\n", A4.0, A4.1).into_bytes(),
-                Some((jpeg, *w, *h, "DeviceGray")),
-            ),
+            Page::Scan(jpeg, w, h) => {
+                (format!("q {} 0 0 {} 0 0 cm /Bild Do Q\n", A4.0, A4.1).into_bytes(), Some((jpeg, *w, *h, "DeviceGray")))
+            }
         };
         let picture = jpeg.map(|(jpeg, w, h, space)| {
             let entries = format!(
@@ -170,23 +148,15 @@ fn document(pages: &[Page], catalogue: impl FnOnce(&mut PdfBuilder) -> String) -
         ));
         kids.push_str(&format!("{page} 0 R "));
     }
-    let tree = pdf.add(format!(
-        "<< /Type /Pages /Kids [{kids}] /Count {} >>",
-        pages.len()
-    ));
+    let tree = pdf.add(format!("<< /Type /Pages /Kids [{kids}] /Count {} >>", pages.len()));
     let entries = catalogue(&mut pdf);
-    let root = pdf.add(format!(
-        "<< /Type /Catalog /Pages {tree} 0 R /Lang (de-DE) {entries} >>"
-    ));
+    let root = pdf.add(format!("<< /Type /Catalog /Pages {tree} 0 R /Lang (de-DE) {entries} >>"));
     pdf.finish(root)
 }
 
 /// A PDF of text pages in standard fonts; the first line of each is its heading.
 pub fn pdf<T: AsRef<str>>(pages: &[T]) -> Vec<u8> {
-    let pages: Vec<Page> = pages
-        .iter()
-        .map(|text| Page::Text(text.as_ref().to_owned()))
-        .collect();
+    let pages: Vec<Page> = pages.iter().map(|text| Page::Text(text.as_ref().to_owned())).collect();
     document(&pages, |_| String::new())
 }
 
@@ -196,13 +166,7 @@ pub fn pdf<T: AsRef<str>>(pages: &[T]) -> Vec<u8> {
 /// When the JPEG encoder refuses.
 pub fn pdf_with_photo(first: &str, second: &str) -> Result<Vec<u8>> {
     let photo = image::jpeg_of(900, 600, image::landscape(900, 600))?;
-    Ok(document(
-        &[
-            Page::Photo(first.to_owned(), photo, 900, 600),
-            Page::Text(second.to_owned()),
-        ],
-        |_| String::new(),
-    ))
+    Ok(document(&[Page::Photo(first.to_owned(), photo, 900, 600), Page::Text(second.to_owned())], |_| String::new()))
 }
 
 /// A PDF whose pages are only pictures of text, as a scanner makes them.
@@ -215,11 +179,7 @@ pub fn pdf_scanned(pages: &[&[&str]]) -> Result<Vec<u8>> {
         .iter()
         .map(|lines| {
             let rows = image::scanned_page(width.into(), height.into(), lines, 3);
-            Ok(Page::Scan(
-                image::grey_jpeg_of(width, height, &rows)?,
-                width,
-                height,
-            ))
+            Ok(Page::Scan(image::grey_jpeg_of(width, height, &rows)?, width, height))
         })
         .collect::<Result<Vec<_>>>()?;
     Ok(document(&scans, |_| String::new()))
@@ -229,13 +189,8 @@ pub fn pdf_scanned(pages: &[&[&str]]) -> Result<Vec<u8>> {
 pub fn pdf_with_active_content(text: &str) -> Vec<u8> {
     document(&[Page::Text(text.to_owned())], |pdf| {
         let script = pdf.add("<< /S /JavaScript /JS (app.alert\\('Hallo aus dem PDF'\\);) >>");
-        let file = pdf.stream(
-            "/Type /EmbeddedFile /Subtype /text#2Fplain",
-            b"Ein Anhang, der nicht mitgehen soll.\r\n",
-        );
-        let spec = pdf.add(format!(
-            "<< /Type /Filespec /F (anhang.txt) /UF (anhang.txt) /EF << /F {file} 0 R >> >>"
-        ));
+        let file = pdf.stream("/Type /EmbeddedFile /Subtype /text#2Fplain", b"Ein Anhang, der nicht mitgehen soll.\r\n");
+        let spec = pdf.add(format!("<< /Type /Filespec /F (anhang.txt) /UF (anhang.txt) /EF << /F {file} 0 R >> >>"));
         let field = pdf.add("<< /FT /Tx /T (Kundennummer) /V (4711) >>");
         format!(
             "/OpenAction {script} 0 R /Names << /EmbeddedFiles << /Names [(anhang.txt) {spec} 0 R] >> \
@@ -261,19 +216,9 @@ pub fn pdf_encrypted(text: &str, password: &str) -> Result<Vec<u8>> {
     let state = EncryptionState::try_from(version).context("encryption parameters")?;
     document.encrypt(&state).context("encryption")?;
     // The library fills the second half of /U with random bytes; they mean nothing (ISO 32000-1, 7.6.3.4, algorithm 5).
-    let dictionary = document
-        .trailer
-        .get(b"Encrypt")
-        .and_then(lopdf::Object::as_reference)
-        .context("encryption dictionary")?;
-    let entries = document
-        .get_object_mut(dictionary)
-        .and_then(lopdf::Object::as_dict_mut)
-        .context("encryption dictionary")?;
-    let user = entries
-        .get_mut(b"U")
-        .and_then(lopdf::Object::as_str_mut)
-        .context("entry /U")?;
+    let dictionary = document.trailer.get(b"Encrypt").and_then(lopdf::Object::as_reference).context("encryption dictionary")?;
+    let entries = document.get_object_mut(dictionary).and_then(lopdf::Object::as_dict_mut).context("encryption dictionary")?;
+    let user = entries.get_mut(b"U").and_then(lopdf::Object::as_str_mut).context("entry /U")?;
     user.get_mut(16..).context("entry /U")?.fill(0);
     let mut out = Vec::new();
     document.save_to(&mut out).context("writing")?;
@@ -286,16 +231,9 @@ mod tests {
 
     #[test]
     fn an_independent_reader_finds_every_page_and_its_text() {
-        let document =
-            lopdf::Document::load_mem(&pdf(&["Eins\nErster Text", "Zwei\nGrößere (Übung)"]))
-                .unwrap();
+        let document = lopdf::Document::load_mem(&pdf(&["Eins\nErster Text", "Zwei\nGrößere (Übung)"])).unwrap();
         assert_eq!(document.get_pages().len(), 2);
-        assert!(
-            document
-                .extract_text(&[2])
-                .unwrap()
-                .contains("Größere (Übung)")
-        );
+        assert!(document.extract_text(&[2]).unwrap().contains("Größere (Übung)"));
     }
 
     #[test]
@@ -309,9 +247,6 @@ mod tests {
 
     #[test]
     fn lines_break_at_spaces() {
-        assert_eq!(
-            wrap("eins zwei drei\nvier", 9),
-            ["eins zwei", "drei", "vier"]
-        );
+        assert_eq!(wrap("eins zwei drei\nvier", 9), ["eins zwei", "drei", "vier"]);
     }
 }

@@ -5,17 +5,13 @@ use crate::bits;
 /// The test file every virus scanner reports (EICAR, 68 bytes), put together at run time so that no file of this
 /// repository contains it.
 pub fn eicar() -> Vec<u8> {
-    let (first, second) = (
-        r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-",
-        "ANTIVIRUS-TEST-FILE!$H+H*",
-    );
+    let (first, second) = (r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-", "ANTIVIRUS-TEST-FILE!$H+H*");
     [first, second].concat().into_bytes()
 }
 
 /// A Windows program (PE32, i386, console) whose code is one return instruction.
 pub fn pe() -> Vec<u8> {
-    let mut out =
-        b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xFF\xFF\0\0\xB8\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0".to_vec();
+    let mut out = b"MZ\x90\0\x03\0\0\0\x04\0\0\0\xFF\xFF\0\0\xB8\0\0\0\0\0\0\0\x40\0\0\0\0\0\0\0".to_vec();
     out.resize(0x3C, 0);
     out.extend(0x80u32.to_le_bytes());
     out.extend(b"\x0E\x1F\xBA\x0E\0\xB4\x09\xCD\x21\xB8\x01\x4C\xCD\x21This program cannot be run in DOS mode.\r\r\n$");
@@ -70,14 +66,7 @@ pub fn elf() -> Vec<u8> {
     }
     out.extend(b"\0\0\0\0\x40\0\x38\0\x01\0\0\0\0\0\0\0");
     out.extend(b"\x01\0\0\0\x05\0\0\0");
-    for word in [
-        0,
-        0x40_0000,
-        0x40_0000,
-        0x78 + code.len() as u64,
-        0x78 + code.len() as u64,
-        0x1000,
-    ] {
+    for word in [0, 0x40_0000, 0x40_0000, 0x78 + code.len() as u64, 0x78 + code.len() as u64, 0x1000] {
         out.extend(word.to_le_bytes());
     }
     out.extend(code);
@@ -103,9 +92,7 @@ pub fn lnk(relative_path: &str, arguments: &str, icon: &str) -> Vec<u8> {
 
 /// A TrueType font's table directory with empty tables.
 pub fn ttf_outline() -> Vec<u8> {
-    let names = [
-        b"cmap", b"glyf", b"head", b"hhea", b"hmtx", b"loca", b"maxp", b"name", b"post",
-    ];
+    let names = [b"cmap", b"glyf", b"head", b"hhea", b"hmtx", b"loca", b"maxp", b"name", b"post"];
     let mut out = b"\0\x01\0\0\0\x09\0\x80\0\x03\0\x10".to_vec();
     for name in names {
         out.extend(name);
@@ -169,10 +156,7 @@ mod tests {
     fn headers_stand_where_their_formats_say() {
         let (pe, elf, iso) = (pe(), elf(), iso_outline());
         assert_eq!(pe.get(0x80..0x84), Some(&b"PE\0\0"[..]));
-        assert_eq!(
-            pe.get(0x80 + 24 + 224..0x80 + 24 + 229),
-            Some(&b".text"[..])
-        );
+        assert_eq!(pe.get(0x80 + 24 + 224..0x80 + 24 + 229), Some(&b".text"[..]));
         assert_eq!(elf.len(), 0x78 + 9);
         assert_eq!(iso.get(0x8001..0x8006), Some(&b"CD001"[..]));
         assert_eq!(lnk("a", "b", "c").get(76..78), Some(&[1, 0][..]));

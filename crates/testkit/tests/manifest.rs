@@ -18,10 +18,7 @@ fn digest(samples: &[Sample]) -> String {
             hash.update(part);
         }
     }
-    hash.finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[test]
@@ -42,10 +39,7 @@ fn the_committed_manifest_is_what_the_code_makes() {
         std::fs::write(COMMITTED, &made).unwrap();
     }
     let committed = std::fs::read_to_string(COMMITTED).unwrap();
-    let (made_items, committed_items) = (
-        Manifest::from_toml(&made).unwrap(),
-        Manifest::from_toml(&committed).unwrap(),
-    );
+    let (made_items, committed_items) = (Manifest::from_toml(&made).unwrap(), Manifest::from_toml(&committed).unwrap());
     for (made, committed) in made_items.item.iter().zip(&committed_items.item) {
         assert_eq!(made, committed);
     }
@@ -60,15 +54,8 @@ fn the_medium_is_wide_enough() {
     assert_eq!(paths.len(), samples.len(), "a path twice");
     let formats: BTreeSet<Format> = samples.iter().map(|s| s.expected.format).collect();
     assert!(formats.len() >= 40, "{}", formats.len());
-    let released = samples
-        .iter()
-        .filter(|s| s.expected.disposition == Outcome::Released)
-        .count();
-    assert!(
-        released > 30 && samples.len() - released > 30,
-        "{released} of {}",
-        samples.len()
-    );
+    let released = samples.iter().filter(|s| s.expected.disposition == Outcome::Released).count();
+    assert!(released > 30 && samples.len() - released > 30, "{released} of {}", samples.len());
     let total: usize = samples.iter().map(|s| s.bytes.len()).sum();
     assert!(total < 16 << 20, "{total}");
 }
@@ -76,12 +63,7 @@ fn the_medium_is_wide_enough() {
 #[test]
 fn no_sample_is_longer_than_the_demo_has_patience_for() {
     for sample in sample_medium().unwrap() {
-        assert!(
-            sample.bytes.len() < 1_200_000,
-            "{} has {} bytes",
-            sample.escaped_path(),
-            sample.bytes.len()
-        );
+        assert!(sample.bytes.len() < 1_200_000, "{} has {} bytes", sample.escaped_path(), sample.bytes.len());
         assert!(sample.why.ends_with('.'), "{}", sample.escaped_path());
     }
 }

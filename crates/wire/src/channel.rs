@@ -28,7 +28,8 @@ pub fn send_request(channel: impl AsFd, request: &Request, descriptor: Option<Bo
     if !descriptors.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
         return Err(WireError::Encode);
     }
-    let mut sent = sendmsg(&channel, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::NOSIGNAL).map_err(|e| WireError::Write(e.into()))?;
+    let mut sent =
+        sendmsg(&channel, &[IoSlice::new(&frame)], &mut ancillary, SendFlags::NOSIGNAL).map_err(|e| WireError::Write(e.into()))?;
     while let Some(rest) = frame.get(sent..).filter(|rest| !rest.is_empty()) {
         let mut none = SendAncillaryBuffer::default();
         sent += sendmsg(&channel, &[IoSlice::new(rest)], &mut none, SendFlags::NOSIGNAL).map_err(|e| WireError::Write(e.into()))?;

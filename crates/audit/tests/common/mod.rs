@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use audit::{
-    AuditError, AuditLog, Clock, Entropy, Event, Fault, PublicKey, StationKey, Verified, verify,
-};
+use audit::{AuditError, AuditLog, Clock, Entropy, Event, Fault, PublicKey, StationKey, Verified, verify};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -68,10 +66,7 @@ impl Station {
     pub fn seeded(seed: u64) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let station = Self::with(dir.path().to_owned(), seed);
-        Self {
-            _dir: Some(dir),
-            ..station
-        }
+        Self { _dir: Some(dir), ..station }
     }
 
     /// The station whose state directory exists already.
@@ -82,13 +77,7 @@ impl Station {
     fn with(state: PathBuf, seed: u64) -> Self {
         let entropy = Arc::new(TestEntropy::seeded(seed << 32));
         let key = Arc::new(StationKey::load_or_create(&state, entropy.as_ref()).unwrap());
-        Self {
-            state,
-            _dir: None,
-            key,
-            clock: Arc::new(TestClock(AtomicI64::new(NOON))),
-            entropy,
-        }
+        Self { state, _dir: None, key, clock: Arc::new(TestClock(AtomicI64::new(NOON))), entropy }
     }
 
     pub fn state(&self) -> &Path {
@@ -112,13 +101,7 @@ impl Station {
     }
 
     pub fn try_open_as(&self, name: &str) -> Result<AuditLog, AuditError> {
-        AuditLog::open(
-            self.state(),
-            name,
-            self.key.clone(),
-            self.clock.clone(),
-            self.entropy.clone(),
-        )
+        AuditLog::open(self.state(), name, self.key.clone(), self.clock.clone(), self.entropy.clone())
     }
 
     pub fn open(&self) -> AuditLog {
@@ -131,20 +114,12 @@ impl Station {
 
     /// `chain.jsonl` and `HEAD` as they are now.
     pub fn files(&self) -> (Vec<u8>, Vec<u8>) {
-        (
-            fs::read(self.chain()).unwrap(),
-            fs::read(self.head()).unwrap(),
-        )
+        (fs::read(self.chain()).unwrap(), fs::read(self.head()).unwrap())
     }
 }
 
 pub fn station_event(event: &str) -> Event<'_> {
-    Event {
-        session: None,
-        actor: "station",
-        event,
-        payload: json!({ "version": "0.1.0" }),
-    }
+    Event { session: None, actor: "station", event, payload: json!({ "version": "0.1.0" }) }
 }
 
 pub fn item_event(session: &str, item: u32) -> Event<'_> {
@@ -158,10 +133,7 @@ pub fn item_event(session: &str, item: u32) -> Event<'_> {
 
 /// Lines with their line ends.
 pub fn lines(chain: &[u8]) -> Vec<Vec<u8>> {
-    chain
-        .split_inclusive(|byte| *byte == b'\n')
-        .map(<[u8]>::to_vec)
-        .collect()
+    chain.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
 }
 
 /// Lower-case hexadecimal, without the crate's own.

@@ -215,16 +215,7 @@ const EXTENDED: [(u16, u8); 13] = [
 
 /// Checks that `bytes` decode to exactly `rows` × `columns`.
 pub(super) fn check(bytes: &[u8], columns: u32, rows: u32) -> Verified<()> {
-    let mut walker = Walker {
-        bits: Bits {
-            bytes,
-            pos: 0,
-            buffer: 0,
-            count: 0,
-        },
-        columns,
-        runs: Runs::new(),
-    };
+    let mut walker = Walker { bits: Bits { bytes, pos: 0, buffer: 0, count: 0 }, columns, runs: Runs::new() };
     walker.run(rows).ok_or(Rejection::new(Code::Ccitt, 0))
 }
 
@@ -271,10 +262,7 @@ struct Runs {
 
 impl Runs {
     fn new() -> Self {
-        Self {
-            white: lookup(&WHITE),
-            black: lookup(&BLACK),
-        }
+        Self { white: lookup(&WHITE), black: lookup(&BLACK) }
     }
 }
 
@@ -283,11 +271,7 @@ fn lookup(codes: &[(u16, u8)]) -> Vec<(u16, u8)> {
     let runs = (0..64).chain((64..=2560).step_by(64));
     for (run, (code, bits)) in runs.zip(codes.iter().chain(&EXTENDED)) {
         let spare = CODE_BITS - u32::from(*bits);
-        for slot in table
-            .iter_mut()
-            .skip(usize::from(*code) << spare)
-            .take(1 << spare)
-        {
+        for slot in table.iter_mut().skip(usize::from(*code) << spare).take(1 << spare) {
             *slot = (run, *bits);
         }
     }
@@ -312,8 +296,7 @@ impl Walker<'_> {
         (self.bits.peek(24) == 0x00_1001).then_some(())?;
         self.bits.drop(24)?;
         let rest = self.bits.count;
-        let padded =
-            rest < 8 && self.bits.peek(rest) == 0 && self.bits.pos == self.bits.bytes.len();
+        let padded = rest < 8 && self.bits.peek(rest) == 0 && self.bits.pos == self.bits.bytes.len();
         padded.then_some(())
     }
 
@@ -341,11 +324,7 @@ impl Walker<'_> {
         let mut total = 0_u32;
         loop {
             let window = self.bits.peek(CODE_BITS) as usize;
-            let table = if black {
-                &self.runs.black
-            } else {
-                &self.runs.white
-            };
+            let table = if black { &self.runs.black } else { &self.runs.white };
             let (run, bits) = *table.get(window)?;
             (bits > 0).then_some(())?;
             self.bits.drop(u32::from(bits))?;
@@ -365,11 +344,7 @@ impl Walker<'_> {
             while started && reference.get(passed).is_some_and(|change| *change <= a0) {
                 passed += 1;
             }
-            let b1_at = if (passed % 2 == 1) == black {
-                passed
-            } else {
-                passed + 1
-            };
+            let b1_at = if (passed % 2 == 1) == black { passed } else { passed + 1 };
             let b1 = reference.get(b1_at).copied().unwrap_or(self.columns);
             match self.mode()? {
                 Mode::Pass => a0 = *reference.get(b1_at + 1)?,

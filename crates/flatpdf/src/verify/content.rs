@@ -31,23 +31,10 @@ struct Page<'p, 'a> {
 }
 
 /// Checks one page's decoded content and notes which images it paints; says whether it shows text.
-pub(super) fn check(
-    content: &[u8],
-    kind: Kind,
-    resources: &Resources,
-    walk: &mut Walk,
-) -> Verified<bool> {
+pub(super) fn check(content: &[u8], kind: Kind, resources: &Resources, walk: &mut Walk) -> Verified<bool> {
     let mut lexer = Lexer::new(content);
     let (saved, state) = (Vec::new(), State::default());
-    let mut page = Page {
-        kind,
-        resources,
-        state,
-        saved,
-        in_text: false,
-        path: false,
-        text: false,
-    };
+    let mut page = Page { kind, resources, state, saved, in_text: false, path: false, text: false };
     let mut operands = Vec::with_capacity(MAX_OPERANDS);
     while !lexer.at_end() {
         let pos = lexer.pos();
@@ -56,18 +43,13 @@ pub(super) fn check(
             operands.push(operand);
         } else {
             let operator = lexer.word()?;
-            page.operate(operator, &operands, walk)
-                .map_err(|code| Rejection::new(code, pos))?;
+            page.operate(operator, &operands, walk).map_err(|code| Rejection::new(code, pos))?;
             operands.clear();
         }
         lexer.gap();
     }
     require(operands.is_empty(), Code::Operand, lexer.pos())?;
-    require(
-        page.saved.is_empty() && !page.in_text && !page.path,
-        Code::Unbalanced,
-        lexer.pos(),
-    )?;
+    require(page.saved.is_empty() && !page.in_text && !page.path, Code::Unbalanced, lexer.pos())?;
     Ok(page.text)
 }
 
@@ -81,32 +63,16 @@ fn numbers(operands: &[Value], count: usize) -> Result<(), Code> {
 }
 
 impl Page<'_, '_> {
-    fn operate(
-        &mut self,
-        operator: &[u8],
-        operands: &[Value],
-        walk: &mut Walk,
-    ) -> Result<(), Code> {
+    fn operate(&mut self, operator: &[u8], operands: &[Value], walk: &mut Walk) -> Result<(), Code> {
         match operator {
             b"q" | b"Q" | b"cm" | b"Do" => self.graphics(operator, operands, walk),
-            b"BT" | b"ET" | b"Tf" | b"Tr" | b"Tz" | b"Td" | b"Tm" | b"Tj" => {
-                self.text(operator, operands)
-            }
-            b"g" | b"rg" | b"w" | b"re" | b"m" | b"l" | b"f" | b"S"
-                if self.kind == Kind::Report =>
-            {
-                self.drawing(operator, operands)
-            }
+            b"BT" | b"ET" | b"Tf" | b"Tr" | b"Tz" | b"Td" | b"Tm" | b"Tj" => self.text(operator, operands),
+            b"g" | b"rg" | b"w" | b"re" | b"m" | b"l" | b"f" | b"S" if self.kind == Kind::Report => self.drawing(operator, operands),
             _ => Err(Code::Operator),
         }
     }
 
-    fn graphics(
-        &mut self,
-        operator: &[u8],
-        operands: &[Value],
-        walk: &mut Walk,
-    ) -> Result<(), Code> {
+    fn graphics(&mut self, operator: &[u8], operands: &[Value], walk: &mut Walk) -> Result<(), Code> {
         holds(!self.in_text && !self.path, Code::Operator)?;
         match operator {
             b"q" => {
@@ -130,10 +96,7 @@ impl Page<'_, '_> {
     }
 
     fn text(&mut self, operator: &[u8], operands: &[Value]) -> Result<(), Code> {
-        holds(
-            !self.path && self.in_text != (operator == b"BT"),
-            Code::Unbalanced,
-        )?;
+        holds(!self.path && self.in_text != (operator == b"BT"), Code::Unbalanced)?;
         match operator {
             b"BT" | b"ET" => {
                 numbers(operands, 0)?;
@@ -161,8 +124,7 @@ impl Page<'_, '_> {
                 let [Value::Text(_)] = operands else {
                     return Err(Code::Operand);
                 };
-                let allowed =
-                    self.state.font && (self.state.invisible || self.kind == Kind::Report);
+                let allowed = self.state.font && (self.state.invisible || self.kind == Kind::Report);
                 holds(allowed, Code::TextMode)?;
                 self.text = true;
             }

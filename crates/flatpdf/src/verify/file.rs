@@ -32,11 +32,7 @@ pub(super) fn parse<'a>(bytes: &'a [u8], limits: &VerifyLimits) -> Verified<File
     header(&mut lexer)?;
     let mut objects: Vec<Object<'a>> = Vec::new();
     while !lexer.starts_with(b"xref\n") {
-        require(
-            objects.len() < limits.objects as usize,
-            Code::ObjectLimit,
-            lexer.pos(),
-        )?;
+        require(objects.len() < limits.objects as usize, Code::ObjectLimit, lexer.pos())?;
         objects.push(object(&mut lexer, objects.len() as u64 + 1)?);
     }
     let xref_offset = lexer.pos();
@@ -44,11 +40,7 @@ pub(super) fn parse<'a>(bytes: &'a [u8], limits: &VerifyLimits) -> Verified<File
     let trailer = lexer.pos();
     let root = read_trailer(&mut lexer, objects.len())?;
     end(&mut lexer, xref_offset)?;
-    Ok(File {
-        objects,
-        root,
-        trailer,
-    })
+    Ok(File { objects, root, trailer })
 }
 
 fn header(lexer: &mut Lexer) -> Verified<()> {
@@ -72,23 +64,14 @@ fn object<'a>(lexer: &mut Lexer<'a>, expected: u64) -> Verified<Object<'a>> {
         lexer.gap();
         lexer.expect(b"stream\n", Code::ObjectFrame)?;
         let length = dict.int("Length", 0..=i64::from(u32::MAX))?;
-        let length =
-            usize::try_from(length).map_err(|_| Rejection::new(Code::StreamFrame, offset))?;
-        stream = Some(
-            lexer
-                .take(length)
-                .ok_or(Rejection::new(Code::StreamFrame, offset))?,
-        );
+        let length = usize::try_from(length).map_err(|_| Rejection::new(Code::StreamFrame, offset))?;
+        stream = Some(lexer.take(length).ok_or(Rejection::new(Code::StreamFrame, offset))?);
         lexer.expect(b"\nendstream", Code::StreamFrame)?;
         // The writer's library puts one space between `endstream` and the line end.
         lexer.eat(b" ");
     }
     lexer.expect(b"\nendobj\n", Code::ObjectFrame)?;
-    Ok(Object {
-        offset,
-        dict,
-        stream,
-    })
+    Ok(Object { offset, dict, stream })
 }
 
 /// One section from object 0, with 20-byte entries that point at exactly the objects read.
@@ -99,10 +82,7 @@ fn xref(lexer: &mut Lexer, objects: &[Object]) -> Verified<()> {
     require(entries == objects.len() as u64 + 1, Code::Xref, start)?;
     lexer.expect(b"\n0000000000 65535 f \n", Code::Xref)?;
     for object in objects {
-        lexer.expect(
-            format!("{:010} 00000 n \n", object.offset).as_bytes(),
-            Code::Xref,
-        )?;
+        lexer.expect(format!("{:010} 00000 n \n", object.offset).as_bytes(), Code::Xref)?;
     }
     Ok(())
 }
@@ -123,9 +103,6 @@ fn read_trailer(lexer: &mut Lexer, objects: usize) -> Verified<u32> {
 }
 
 fn end(lexer: &mut Lexer, xref_offset: usize) -> Verified<()> {
-    lexer.expect(
-        format!("\nstartxref\n{xref_offset}\n%%EOF").as_bytes(),
-        Code::EndOfFile,
-    )?;
+    lexer.expect(format!("\nstartxref\n{xref_offset}\n%%EOF").as_bytes(), Code::EndOfFile)?;
     require(lexer.at_end(), Code::EndOfFile, lexer.pos())
 }

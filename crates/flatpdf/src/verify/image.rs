@@ -8,16 +8,7 @@ use super::jpeg::Expected;
 use super::syntax::{Dict, Value};
 use super::{Rejection, Verified, VerifyLimits, ccitt, inflate, jpeg, require};
 
-const KEYS: [&str; 8] = [
-    "Type",
-    "Subtype",
-    "Width",
-    "Height",
-    "ColorSpace",
-    "BitsPerComponent",
-    "Filter",
-    "Length",
-];
+const KEYS: [&str; 8] = ["Type", "Subtype", "Width", "Height", "ColorSpace", "BitsPerComponent", "Filter", "Length"];
 
 /// How samples become colors.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,9 +30,7 @@ impl ColorSpace {
 /// Checks one image object in full.
 pub(super) fn check(object: &Object, limits: &VerifyLimits) -> Verified<()> {
     let (dict, offset) = (&object.dict, object.offset);
-    let bytes = object
-        .stream
-        .ok_or(Rejection::new(Code::WrongType, offset))?;
+    let bytes = object.stream.ok_or(Rejection::new(Code::WrongType, offset))?;
     let filter = dict.name("Filter")?;
     if filter == b"CCITTFaxDecode" {
         let keys: Vec<&str> = KEYS.into_iter().chain(["DecodeParms"]).collect();
@@ -65,27 +54,14 @@ pub(super) fn check(object: &Object, limits: &VerifyLimits) -> Verified<()> {
     match filter {
         b"FlateDecode" => flate(bytes, decoded, offset),
         b"DCTDecode" => {
-            require(
-                bits == 8 && color_space != ColorSpace::Indexed,
-                Code::ColorSpace,
-                offset,
-            )?;
-            let expected = Expected {
-                width,
-                height,
-                components: color_space.components(),
-            };
+            require(bits == 8 && color_space != ColorSpace::Indexed, Code::ColorSpace, offset)?;
+            let expected = Expected { width, height, components: color_space.components() };
             jpeg::check(bytes, &expected).map_err(|rejection| rejection.at(offset))
         }
         b"CCITTFaxDecode" => {
-            require(
-                bits == 1 && color_space == ColorSpace::Gray,
-                Code::ColorSpace,
-                offset,
-            )?;
+            require(bits == 1 && color_space == ColorSpace::Gray, Code::ColorSpace, offset)?;
             fax_parameters(dict.dict("DecodeParms")?, width, height)?;
-            ccitt::check(bytes, u32::from(width), u32::from(height))
-                .map_err(|rejection| rejection.at(offset))
+            ccitt::check(bytes, u32::from(width), u32::from(height)).map_err(|rejection| rejection.at(offset))
         }
         _ => Err(Rejection::new(Code::Filter, offset)),
     }
@@ -98,13 +74,7 @@ fn color_space(dict: &Dict, bits: u8) -> Verified<ColorSpace> {
         Value::Name(b"DeviceGray") => Ok(ColorSpace::Gray),
         Value::Name(b"DeviceRGB") if bits == 8 => Ok(ColorSpace::Rgb),
         Value::Array(items) => {
-            let [
-                Value::Name(b"Indexed"),
-                Value::Name(b"DeviceRGB"),
-                Value::Int(last),
-                Value::Text(palette),
-            ] = items.as_slice()
-            else {
+            let [Value::Name(b"Indexed"), Value::Name(b"DeviceRGB"), Value::Int(last), Value::Text(palette)] = items.as_slice() else {
                 return Err(fault);
             };
             let entries = usize::try_from(*last).map_err(|_| fault)?.saturating_add(1);

@@ -18,33 +18,20 @@ const MAX_BITS: usize = 15;
 const FAST_BITS: u32 = 10;
 const FAST_LEN: usize = 1 << FAST_BITS;
 
-const LENGTH_BASE: [u16; 29] = [
-    3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131,
-    163, 195, 227, 258,
-];
-const LENGTH_EXTRA: [u8; 29] = [
-    0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0,
-];
+const LENGTH_BASE: [u16; 29] =
+    [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
+const LENGTH_EXTRA: [u8; 29] = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
 const DISTANCE_BASE: [u16; 30] = [
-    1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537,
-    2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577,
+    1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385,
+    24577,
 ];
-const DISTANCE_EXTRA: [u8; 30] = [
-    0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13,
-    13,
-];
-const CODE_LENGTH_ORDER: [usize; 19] = [
-    16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
-];
+const DISTANCE_EXTRA: [u8; 30] = [0, 0, 0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, 10, 10, 11, 11, 12, 12, 13, 13];
+const CODE_LENGTH_ORDER: [usize; 19] = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 /// Decodes `input`, which must be one zlib stream and nothing else, to at most `most` bytes.
 pub(super) fn zlib(input: &[u8], most: usize) -> Result<Vec<u8>, Fault> {
     let (header, rest) = input.split_at_checked(2).ok_or(Fault::Malformed)?;
-    let (body, checksum) = rest
-        .len()
-        .checked_sub(4)
-        .and_then(|at| rest.split_at_checked(at))
-        .ok_or(Fault::Malformed)?;
+    let (body, checksum) = rest.len().checked_sub(4).and_then(|at| rest.split_at_checked(at)).ok_or(Fault::Malformed)?;
     let [cmf, flags] = header else {
         return Err(Fault::Malformed);
     };
@@ -55,11 +42,7 @@ pub(super) fn zlib(input: &[u8], most: usize) -> Result<Vec<u8>, Fault> {
     }
     // BOUND: deflate expands at most 1032 times, so a small input never reserves much.
     let reserve = most.min(body.len().saturating_mul(1032));
-    let mut inflater = Inflater {
-        bits: Bits::new(body),
-        out: Vec::with_capacity(reserve),
-        most,
-    };
+    let mut inflater = Inflater { bits: Bits::new(body), out: Vec::with_capacity(reserve), most };
     inflater.blocks()?;
     if !inflater.bits.at_end() || checksum != adler32(&inflater.out).to_be_bytes() {
         return Err(Fault::Malformed);
@@ -92,12 +75,7 @@ struct Bits<'a> {
 
 impl<'a> Bits<'a> {
     const fn new(input: &'a [u8]) -> Self {
-        Self {
-            input,
-            pos: 0,
-            buffer: 0,
-            count: 0,
-        }
+        Self { input, pos: 0, buffer: 0, count: 0 }
     }
 
     /// At least 56 bits in the buffer, or all that are left.
@@ -140,11 +118,7 @@ impl<'a> Bits<'a> {
 
     /// Drops the rest of the byte, which must be zero.
     fn align(&mut self) -> Result<(), Fault> {
-        if self.take(self.count % 8)? == 0 {
-            Ok(())
-        } else {
-            Err(Fault::Malformed)
-        }
+        if self.take(self.count % 8)? == 0 { Ok(()) } else { Err(Fault::Malformed) }
     }
 
     fn at_end(&mut self) -> bool {
@@ -166,9 +140,7 @@ impl Code {
     fn new(lengths: &[u8]) -> Result<Self, Fault> {
         let mut count = [0_u16; MAX_BITS + 1];
         for length in lengths {
-            *count
-                .get_mut(usize::from(*length))
-                .ok_or(Fault::Malformed)? += 1;
+            *count.get_mut(usize::from(*length)).ok_or(Fault::Malformed)? += 1;
         }
         let used = lengths.len() - usize::from(count.first().copied().unwrap_or_default());
         let mut left = 1_i32;
@@ -182,14 +154,9 @@ impl Code {
         if left > 0 && used > 0 && !single {
             return Err(Fault::Malformed);
         }
-        let (mut code, mut symbols, mut fast) =
-            (0_u32, Vec::with_capacity(used), vec![0_u16; FAST_LEN]);
+        let (mut code, mut symbols, mut fast) = (0_u32, Vec::with_capacity(used), vec![0_u16; FAST_LEN]);
         for length in 1..=MAX_BITS as u32 {
-            for (symbol, _) in lengths
-                .iter()
-                .enumerate()
-                .filter(|(_, bits)| u32::from(**bits) == length)
-            {
+            for (symbol, _) in lengths.iter().enumerate().filter(|(_, bits)| u32::from(**bits) == length) {
                 symbols.push(symbol as u16);
                 if length <= FAST_BITS {
                     let first = (code.reverse_bits() >> (32 - length)) as usize;
@@ -201,22 +168,14 @@ impl Code {
             }
             code <<= 1;
         }
-        Ok(Self {
-            fast,
-            count,
-            symbols,
-        })
+        Ok(Self { fast, count, symbols })
     }
 
     fn decode(&self, bits: &mut Bits) -> Result<u16, Fault> {
         if bits.count < MAX_BITS as u32 {
             bits.fill();
         }
-        let entry = self
-            .fast
-            .get(bits.buffer as usize & (FAST_LEN - 1))
-            .copied()
-            .unwrap_or_default();
+        let entry = self.fast.get(bits.buffer as usize & (FAST_LEN - 1)).copied().unwrap_or_default();
         if entry != 0 {
             bits.drop(u32::from(entry & 15))?;
             return Ok(entry >> 4);
@@ -278,11 +237,7 @@ impl Inflater<'_> {
 
     /// Fails when `more` bytes would exceed the most allowed.
     fn room(&self, more: usize) -> Result<(), Fault> {
-        if self.most - self.out.len() < more {
-            Err(Fault::TooLong)
-        } else {
-            Ok(())
-        }
+        if self.most - self.out.len() < more { Err(Fault::TooLong) } else { Ok(()) }
     }
 
     fn stored(&mut self) -> Result<(), Fault> {
@@ -295,14 +250,8 @@ impl Inflater<'_> {
         // What the buffer holds is whole bytes now: hand them back and copy from the input.
         let start = self.bits.pos - (self.bits.count / 8) as usize;
         let end = start + len as usize;
-        self.out
-            .extend_from_slice(self.bits.input.get(start..end).ok_or(Fault::Malformed)?);
-        self.bits = Bits {
-            input: self.bits.input,
-            pos: end,
-            buffer: 0,
-            count: 0,
-        };
+        self.out.extend_from_slice(self.bits.input.get(start..end).ok_or(Fault::Malformed)?);
+        self.bits = Bits { input: self.bits.input, pos: end, buffer: 0, count: 0 };
         Ok(())
     }
 
@@ -324,10 +273,7 @@ impl Inflater<'_> {
         while lengths.len() < total {
             let (value, repeat) = match code.decode(&mut self.bits)? {
                 length @ 0..=15 => (length as u8, 1),
-                16 => (
-                    *lengths.last().ok_or(Fault::Malformed)?,
-                    3 + self.bits.take(2)?,
-                ),
+                16 => (*lengths.last().ok_or(Fault::Malformed)?, 3 + self.bits.take(2)?),
                 17 => (0, 3 + self.bits.take(3)?),
                 _ => (0, 11 + self.bits.take(7)?),
             };
@@ -336,8 +282,7 @@ impl Inflater<'_> {
         if lengths.len() > total {
             return Err(Fault::Malformed);
         }
-        let (of_literals, of_distances) =
-            lengths.split_at_checked(literals).ok_or(Fault::Malformed)?;
+        let (of_literals, of_distances) = lengths.split_at_checked(literals).ok_or(Fault::Malformed)?;
         Ok((Code::new(of_literals)?, Code::new(of_distances)?))
     }
 
@@ -351,8 +296,7 @@ impl Inflater<'_> {
                 }
                 256 => return Ok(()),
                 _ => {
-                    let length =
-                        self.extra(usize::from(symbol) - 257, &LENGTH_BASE, &LENGTH_EXTRA)?;
+                    let length = self.extra(usize::from(symbol) - 257, &LENGTH_BASE, &LENGTH_EXTRA)?;
                     let at = usize::from(distances.decode(&mut self.bits)?);
                     let distance = self.extra(at, &DISTANCE_BASE, &DISTANCE_EXTRA)?;
                     self.copy(distance, length)?;
@@ -370,11 +314,7 @@ impl Inflater<'_> {
 
     fn copy(&mut self, distance: usize, mut length: usize) -> Result<(), Fault> {
         self.room(length)?;
-        let start = self
-            .out
-            .len()
-            .checked_sub(distance)
-            .ok_or(Fault::Malformed)?;
+        let start = self.out.len().checked_sub(distance).ok_or(Fault::Malformed)?;
         // A copy that overlaps itself repeats; each round doubles what there is to repeat.
         while length > 0 {
             let part = length.min(self.out.len() - start);

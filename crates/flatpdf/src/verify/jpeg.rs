@@ -22,14 +22,8 @@ pub(super) struct Expected {
 
 /// Checks that `bytes` are exactly one baseline JPEG of the expected size.
 pub(super) fn check(bytes: &[u8], expected: &Expected) -> Verified<()> {
-    let mut walker = Walker {
-        bytes,
-        pos: 0,
-        ..Walker::default()
-    };
-    walker
-        .run(expected)
-        .ok_or(Rejection::new(Code::Jpeg, walker.pos))?;
+    let mut walker = Walker { bytes, pos: 0, ..Walker::default() };
+    walker.run(expected).ok_or(Rejection::new(Code::Jpeg, walker.pos))?;
     require(walker.pos == bytes.len(), Code::Jpeg, walker.pos)
 }
 
@@ -112,8 +106,7 @@ impl<'a> Walker<'a> {
                 _ => return None,
             }
         }
-        let complete =
-            !self.frame.is_empty() && self.frame.iter().all(|component| component.scanned);
+        let complete = !self.frame.is_empty() && self.frame.iter().all(|component| component.scanned);
         complete.then_some(())
     }
 
@@ -147,10 +140,7 @@ impl<'a> Walker<'a> {
 
     fn start_of_frame(&mut self, frame: &[u8], expected: &Expected) -> Option<()> {
         let ([precision, h1, h2, w1, w2, count], components) = frame.split_first_chunk::<6>()?;
-        let (width, height) = (
-            u16::from_be_bytes([*w1, *w2]),
-            u16::from_be_bytes([*h1, *h2]),
-        );
+        let (width, height) = (u16::from_be_bytes([*w1, *w2]), u16::from_be_bytes([*h1, *h2]));
         let agrees = *precision == 8
             && self.frame.is_empty()
             && width == expected.width
@@ -166,13 +156,7 @@ impl<'a> Walker<'a> {
             let (across, down) = (u32::from(sampling >> 4), u32::from(sampling & 15));
             let fresh = self.frame.iter().all(|other| other.id != *id);
             (fresh && matches!(across, 1 | 2 | 4) && matches!(down, 1 | 2 | 4)).then_some(())?;
-            self.frame.push(Component {
-                id: *id,
-                across,
-                down,
-                quantiser: *quantiser,
-                scanned: false,
-            });
+            self.frame.push(Component { id: *id, across, down, quantiser: *quantiser, scanned: false });
         }
         Some(())
     }
@@ -186,20 +170,12 @@ impl<'a> Walker<'a> {
         let most_down = self.frame.iter().map(|component| component.down).max()?;
         let interleaved = *count > 1;
         let mut blocks: Vec<(u32, &PrefixCode, &PrefixCode)> = Vec::new();
-        let mut units = (
-            self.width.div_ceil(8 * most_across),
-            self.height.div_ceil(8 * most_down),
-        );
+        let mut units = (self.width.div_ceil(8 * most_across), self.height.div_ceil(8 * most_down));
         for selector in selectors.chunks_exact(2) {
             let [id, tables] = selector else { return None };
-            let component = self
-                .frame
-                .iter_mut()
-                .find(|component| component.id == *id && !component.scanned)?;
+            let component = self.frame.iter_mut().find(|component| component.id == *id && !component.scanned)?;
             component.scanned = true;
-            self.quantisers
-                .get(usize::from(component.quantiser))?
-                .then_some(())?;
+            self.quantisers.get(usize::from(component.quantiser))?.then_some(())?;
             let dc = self.dc.get(usize::from(tables >> 4))?.as_ref()?;
             let ac = self.ac.get(usize::from(tables & 15))?.as_ref()?;
             if interleaved {
@@ -213,15 +189,9 @@ impl<'a> Walker<'a> {
             }
         }
         let total = u64::from(units.0) * u64::from(units.1);
-        let mut bits = Bits {
-            bytes: self.bytes,
-            pos: self.pos,
-            buffer: 0,
-            count: 0,
-        };
+        let mut bits = Bits { bytes: self.bytes, pos: self.pos, buffer: 0, count: 0 };
         for unit in 0..total {
-            if self.restart_interval > 0 && unit > 0 && unit % u64::from(self.restart_interval) == 0
-            {
+            if self.restart_interval > 0 && unit > 0 && unit % u64::from(self.restart_interval) == 0 {
                 let number = (unit / u64::from(self.restart_interval) - 1) % 8;
                 bits.restart(number as u8)?;
             }
@@ -239,10 +209,7 @@ impl<'a> Walker<'a> {
 
 /// JFIF 1.02: the identifier, version, density; no thumbnail, nothing after it.
 fn jfif(payload: &[u8]) -> Option<()> {
-    let plain = matches!(
-        payload,
-        [b'J', b'F', b'I', b'F', 0, 1, 0..=2, 0..=2, _, _, _, _, 0, 0]
-    );
+    let plain = matches!(payload, [b'J', b'F', b'I', b'F', 0, 1, 0..=2, 0..=2, _, _, _, _, 0, 0]);
     plain.then_some(())
 }
 
@@ -276,11 +243,7 @@ impl PrefixCode {
             index += count;
             code = end << 1;
         }
-        (!symbols.is_empty()).then_some(Self {
-            fast,
-            rows,
-            symbols: symbols.to_vec(),
-        })
+        (!symbols.is_empty()).then_some(Self { fast, rows, symbols: symbols.to_vec() })
     }
 }
 
@@ -325,11 +288,7 @@ impl Bits<'_> {
             Some(excess) => (self.buffer >> excess) as u32 & 0xFFFF,
             None => (self.buffer << (16 - self.count)) as u32 & 0xFFFF,
         };
-        let entry = code
-            .fast
-            .get((window >> (16 - FAST_BITS)) as usize)
-            .copied()
-            .unwrap_or_default();
+        let entry = code.fast.get((window >> (16 - FAST_BITS)) as usize).copied().unwrap_or_default();
         if entry != 0 {
             self.drop(u32::from(entry & 0xFF))?;
             return Some((entry >> 8) as u8);

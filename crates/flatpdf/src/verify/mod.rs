@@ -57,12 +57,7 @@ impl Default for VerifyLimits {
     /// 5,000 pages, 100,000 objects, 256 MiB per decoded stream, 14,400 pt per side.
     fn default() -> Self {
         // BOUND: 256 MiB holds an A1 page at 200 dpi in RGB; 14,400 pt is the largest page readers agree on (annex C.2).
-        Self {
-            pages: 5_000,
-            objects: 100_000,
-            stream_bytes: 256 << 20,
-            page_side_pt: 14_400.0,
-        }
+        Self { pages: 5_000, objects: 100_000, stream_bytes: 256 << 20, page_side_pt: 14_400.0 }
     }
 }
 
@@ -202,11 +197,7 @@ impl Rejection {
 
 /// `Ok` when `holds`, otherwise a rejection.
 const fn require(holds: bool, code: RejectionCode, offset: usize) -> Verified<()> {
-    if holds {
-        Ok(())
-    } else {
-        Err(Rejection::new(code, offset))
-    }
+    if holds { Ok(()) } else { Err(Rejection::new(code, offset)) }
 }
 
 /// Reads a finished file and accepts it, or says which rule it breaks first.

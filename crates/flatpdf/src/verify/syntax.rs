@@ -40,12 +40,7 @@ impl Value<'_> {
         match self {
             Self::Int(int) => Some(*int as f64),
             Self::Real(real) => Some(*real),
-            Self::Bool(_)
-            | Self::Name(_)
-            | Self::Text(_)
-            | Self::Array(_)
-            | Self::Dict(_)
-            | Self::Ref(_) => None,
+            Self::Bool(_) | Self::Name(_) | Self::Text(_) | Self::Array(_) | Self::Dict(_) | Self::Ref(_) => None,
         }
     }
 }
@@ -62,10 +57,7 @@ impl<'a> Dict<'a> {
     /// Rejects unless every key is in one of the lists and every required one is there.
     pub(super) fn only(&self, required: &[&str], optional: &[&str]) -> Verified<()> {
         for (key, _) in &self.entries {
-            let known = required
-                .iter()
-                .chain(optional)
-                .any(|name| name.as_bytes() == *key);
+            let known = required.iter().chain(optional).any(|name| name.as_bytes() == *key);
             require(known, Code::UnknownKey, self.offset)?;
         }
         let complete = required.iter().all(|name| self.find(name).is_some());
@@ -73,15 +65,11 @@ impl<'a> Dict<'a> {
     }
 
     pub(super) fn find(&self, key: &str) -> Option<&Value<'a>> {
-        self.entries
-            .iter()
-            .find(|(name, _)| *name == key.as_bytes())
-            .map(|(_, value)| value)
+        self.entries.iter().find(|(name, _)| *name == key.as_bytes()).map(|(_, value)| value)
     }
 
     pub(super) fn get(&self, key: &str) -> Verified<&Value<'a>> {
-        self.find(key)
-            .ok_or(Rejection::new(Code::MissingKey, self.offset))
+        self.find(key).ok_or(Rejection::new(Code::MissingKey, self.offset))
     }
 
     pub(super) fn name(&self, key: &str) -> Verified<&'a [u8]> {
@@ -93,11 +81,7 @@ impl<'a> Dict<'a> {
 
     /// Rejects unless `key` is the name `expected`.
     pub(super) fn name_is(&self, key: &str, expected: &str) -> Verified<()> {
-        require(
-            self.name(key)? == expected.as_bytes(),
-            Code::WrongValue,
-            self.offset,
-        )
+        require(self.name(key)? == expected.as_bytes(), Code::WrongValue, self.offset)
     }
 
     /// The integer under `key`, within `range`.
@@ -175,9 +159,7 @@ impl<'a> Lexer<'a> {
     }
 
     pub(super) fn starts_with(&self, text: &[u8]) -> bool {
-        self.bytes
-            .get(self.pos..)
-            .is_some_and(|rest| rest.starts_with(text))
+        self.bytes.get(self.pos..).is_some_and(|rest| rest.starts_with(text))
     }
 
     /// Consumes `text` when it is next.
@@ -215,9 +197,7 @@ impl<'a> Lexer<'a> {
         let start = self.pos;
         let mut value: u64 = 0;
         while let Some(digit @ b'0'..=b'9') = self.peek(0) {
-            let next = value
-                .checked_mul(10)
-                .and_then(|tens| tens.checked_add(u64::from(digit - b'0')));
+            let next = value.checked_mul(10).and_then(|tens| tens.checked_add(u64::from(digit - b'0')));
             value = next.ok_or(Rejection::new(code, start))?;
             self.pos += 1;
         }
@@ -229,9 +209,7 @@ impl<'a> Lexer<'a> {
 
     /// A token that needs a neighbour must be followed by white space, a delimiter or the end.
     fn boundary(&self) -> Verified<()> {
-        let bounded = self
-            .peek(0)
-            .is_none_or(|byte| matches!(byte, b' ' | b'\n') || is_delimiter(byte));
+        let bounded = self.peek(0).is_none_or(|byte| matches!(byte, b' ' | b'\n') || is_delimiter(byte));
         require(bounded, Code::Syntax, self.pos)
     }
 
@@ -253,14 +231,9 @@ impl<'a> Lexer<'a> {
         while self.peek(0).is_some_and(is_regular) {
             self.pos += 1;
         }
-        self.boundary()
-            .map_err(|_| Rejection::new(Code::Name, start))?;
+        self.boundary().map_err(|_| Rejection::new(Code::Name, start))?;
         let name = self.bytes.get(start + 1..self.pos).unwrap_or_default();
-        require(
-            (1..=MAX_NAME_BYTES).contains(&name.len()),
-            Code::Name,
-            start,
-        )?;
+        require((1..=MAX_NAME_BYTES).contains(&name.len()), Code::Name, start)?;
         Ok(name)
     }
 
@@ -276,16 +249,11 @@ impl<'a> Lexer<'a> {
             }
             require(self.pos > fraction, Code::Number, start)?;
         }
-        self.boundary()
-            .map_err(|_| Rejection::new(Code::Number, start))?;
+        self.boundary().map_err(|_| Rejection::new(Code::Number, start))?;
         let text = self.bytes.get(start..self.pos).unwrap_or_default();
         require(text.len() <= MAX_NUMBER_BYTES, Code::Number, start)?;
-        let value = std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.parse::<f64>().ok());
-        let value = value
-            .filter(|value| value.abs() < MAX_MAGNITUDE)
-            .ok_or(Rejection::new(Code::Number, start))?;
+        let value = std::str::from_utf8(text).ok().and_then(|text| text.parse::<f64>().ok());
+        let value = value.filter(|value| value.abs() < MAX_MAGNITUDE).ok_or(Rejection::new(Code::Number, start))?;
         if real {
             return Ok(Value::Real(value));
         }
@@ -296,11 +264,7 @@ impl<'a> Lexer<'a> {
 
     /// `( … )` with balanced parentheses and the escapes of 7.3.4.2, or `< … >` in hexadecimal.
     fn string(&mut self) -> Verified<Vec<u8>> {
-        if self.eat(b"<") {
-            self.hex_string()
-        } else {
-            self.literal_string()
-        }
+        if self.eat(b"<") { self.hex_string() } else { self.literal_string() }
     }
 
     fn literal_string(&mut self) -> Verified<Vec<u8>> {
@@ -339,12 +303,10 @@ impl<'a> Lexer<'a> {
             b'f' => Ok(12),
             b'0'..=b'3' => {
                 let digits = self.take(2).ok_or(fault)?;
-                digits
-                    .iter()
-                    .try_fold(byte - b'0', |value, digit| match digit {
-                        b'0'..=b'7' => Ok(value * 8 + (digit - b'0')),
-                        _ => Err(fault),
-                    })
+                digits.iter().try_fold(byte - b'0', |value, digit| match digit {
+                    b'0'..=b'7' => Ok(value * 8 + (digit - b'0')),
+                    _ => Err(fault),
+                })
             }
             _ => Err(fault),
         }
@@ -368,9 +330,7 @@ impl<'a> Lexer<'a> {
             Some(b'/') => self.name().map(|name| Some(Value::Name(name))),
             Some(b'-' | b'0'..=b'9') => self.number().map(Some),
             Some(b'(') => self.string().map(|text| Some(Value::Text(text))),
-            Some(b'<') if self.peek(1) != Some(b'<') => {
-                self.string().map(|text| Some(Value::Text(text)))
-            }
+            Some(b'<') if self.peek(1) != Some(b'<') => self.string().map(|text| Some(Value::Text(text))),
             _ => Ok(None),
         }
     }
@@ -434,18 +394,11 @@ impl<'a> Lexer<'a> {
             let key = self.name()?;
             self.gap();
             entries.push((key, self.value(offset, depth + 1)?));
-            require(
-                entries.len() <= MAX_ELEMENTS,
-                Code::TooManyElements,
-                self.pos,
-            )?;
+            require(entries.len() <= MAX_ELEMENTS, Code::TooManyElements, self.pos)?;
         }
         let mut keys: Vec<&[u8]> = entries.iter().map(|(key, _)| *key).collect();
         keys.sort_unstable();
-        let unique = keys
-            .iter()
-            .zip(keys.iter().skip(1))
-            .all(|(one, next)| one != next);
+        let unique = keys.iter().zip(keys.iter().skip(1)).all(|(one, next)| one != next);
         require(unique, Code::DuplicateKey, start)?;
         Ok(Dict { offset, entries })
     }

@@ -33,16 +33,9 @@ impl EncodedPage {
 /// When a side is outside [`PAGE_SIDE_PT`], the raster does not fit its sides, a text run has a number that is not
 /// finite, or a compressor fails.
 pub fn encode_page(page: &Page, settings: &Settings) -> Result<EncodedPage, WriteError> {
-    let Page {
-        width_pt,
-        height_pt,
-        ..
-    } = *page;
+    let Page { width_pt, height_pt, .. } = *page;
     if !PAGE_SIDE_PT.contains(&width_pt) || !PAGE_SIDE_PT.contains(&height_pt) {
-        return Err(WriteError::PageSize {
-            width_pt,
-            height_pt,
-        });
+        return Err(WriteError::PageSize { width_pt, height_pt });
     }
     let mut text = text::checked(&page.text, width_pt, height_pt)?;
     let images = match &page.body {
@@ -53,23 +46,14 @@ pub fn encode_page(page: &Page, settings: &Settings) -> Result<EncodedPage, Writ
             encode_raster(&raster, settings)?
         }
     };
-    Ok(EncodedPage {
-        width_pt,
-        height_pt,
-        images,
-        text,
-    })
+    Ok(EncodedPage { width_pt, height_pt, images, text })
 }
 
 fn encode_raster(raster: &Raster, settings: &Settings) -> Result<Vec<Image>, WriteError> {
     raster.check()?;
     let bands = strips::cut(raster, settings.strip_height_px.max(8));
     let last = bands.len().saturating_sub(1);
-    bands
-        .iter()
-        .enumerate()
-        .map(|(place, band)| images::encode(raster, band, place < last, settings))
-        .collect()
+    bands.iter().enumerate().map(|(place, band)| images::encode(raster, band, place < last, settings)).collect()
 }
 
 /// A flattened PDF in the making.
@@ -86,12 +70,7 @@ impl Document {
     /// An empty document. `lang` is the language of its text (BCP 47, for instance `de-DE`); anything that does not
     /// look like such a tag is left out.
     pub fn new(lang: Option<&str>) -> Self {
-        Self {
-            skeleton: Skeleton::new(lang),
-            fonts: Fonts::default(),
-            font_ids: BTreeMap::new(),
-            failure: None,
-        }
+        Self { skeleton: Skeleton::new(lang), fonts: Fonts::default(), font_ids: BTreeMap::new(), failure: None }
     }
 
     /// Appends a page. What goes wrong here is told by [`Document::finish`].
@@ -104,22 +83,13 @@ impl Document {
     fn append(&mut self, page: EncodedPage) -> Result<(), WriteError> {
         let page_pt = (page.width_pt, page.height_pt);
         let columns = page.images.first().map_or(1, |image| image.width_px);
-        let raster_px = (
-            columns,
-            page.images.iter().map(|image| image.info.rows).sum(),
-        );
+        let raster_px = (columns, page.images.iter().map(|image| image.info.rows).sum());
         let mut operations = Vec::new();
         let mut x_objects = Dictionary::new();
         let mut rows_above = 0;
         for (index, image) in page.images.into_iter().enumerate() {
             let name = format!("Im{index}").into_bytes();
-            operations.extend(paint(
-                &name,
-                page_pt,
-                raster_px,
-                rows_above,
-                image.stored_rows,
-            ));
+            operations.extend(paint(&name, page_pt, raster_px, rows_above, image.stored_rows));
             rows_above += image.info.rows;
             x_objects.set(name, self.skeleton.add(image.into_stream()));
         }
@@ -128,10 +98,7 @@ impl Document {
         let mut fonts = Dictionary::new();
         for font in used {
             let pdf = &mut self.skeleton.pdf;
-            let id = self
-                .font_ids
-                .entry(font)
-                .or_insert_with(|| pdf.new_object_id());
+            let id = self.font_ids.entry(font).or_insert_with(|| pdf.new_object_id());
             fonts.set(text::name(font), *id);
         }
         self.skeleton.page(page_pt, x_objects, fonts, operations)
@@ -165,15 +132,8 @@ impl Document {
 const INSET_PX: f64 = 1.0 / 128.0;
 
 /// Draws an image whose first row is `rows_above` of the raster's rows down the page.
-fn paint(
-    name: &[u8],
-    page_pt: (f32, f32),
-    raster_px: (u32, u32),
-    rows_above: u32,
-    rows: u32,
-) -> [Operation; 4] {
-    let inset =
-        |side_pt: f32, side_px: u32| f64::from(side_pt) / f64::from(side_px.max(1)) * INSET_PX;
+fn paint(name: &[u8], page_pt: (f32, f32), raster_px: (u32, u32), rows_above: u32, rows: u32) -> [Operation; 4] {
+    let inset = |side_pt: f32, side_px: u32| f64::from(side_pt) / f64::from(side_px.max(1)) * INSET_PX;
     let (x_inset, y_inset) = (inset(page_pt.0, raster_px.0), inset(page_pt.1, raster_px.1));
     let row_pt = f64::from(page_pt.1) / f64::from(raster_px.1.max(1));
     let width = f64::from(page_pt.0) - 2.0 * x_inset;
@@ -182,10 +142,7 @@ fn paint(
     let matrix = [width, 0.0, 0.0, height, x_inset, bottom];
     [
         Operation::new("q", vec![]),
-        Operation::new(
-            "cm",
-            matrix.map(|number| Object::Real(number as f32)).to_vec(),
-        ),
+        Operation::new("cm", matrix.map(|number| Object::Real(number as f32)).to_vec()),
         Operation::new("Do", vec![Object::Name(name.to_vec())]),
         Operation::new("Q", vec![]),
     ]
@@ -213,12 +170,7 @@ impl Skeleton {
         }
         pdf.objects.insert(catalog_id, catalog.into());
         pdf.trailer.set("Root", catalog_id);
-        Self {
-            pdf,
-            tree,
-            kids: Vec::new(),
-            bytes: 0,
-        }
+        Self { pdf, tree, kids: Vec::new(), bytes: 0 }
     }
 
     pub(super) fn add(&mut self, object: impl Into<Object>) -> ObjectId {
@@ -243,13 +195,8 @@ impl Skeleton {
                 resources.set(kind, members);
             }
         }
-        let content = Content { operations }
-            .encode()
-            .map_err(WriteError::Content)?;
-        let content = self.add(Stream::new(
-            dictionary! { "Filter" => "FlateDecode" },
-            deflate(&content)?,
-        ));
+        let content = Content { operations }.encode().map_err(WriteError::Content)?;
+        let content = self.add(Stream::new(dictionary! { "Filter" => "FlateDecode" }, deflate(&content)?));
         let page = self.add(dictionary! {
             "Type" => "Page",
             "Parent" => self.tree,
@@ -281,8 +228,5 @@ impl Skeleton {
 
 /// Letters and digits in groups of up to eight, joined by hyphens (RFC 5646, 2.1), at most 35 characters.
 fn is_language_tag(tag: &str) -> bool {
-    tag.len() <= 35
-        && tag.split('-').all(|part| {
-            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        })
+    tag.len() <= 35 && tag.split('-').all(|part| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric()))
 }

@@ -60,12 +60,7 @@ pub(super) struct Image {
 }
 
 /// Encodes a band; `followed` says that another one comes below it.
-pub(super) fn encode(
-    raster: &Raster,
-    band: &Band,
-    followed: bool,
-    settings: &Settings,
-) -> Result<Image, WriteError> {
+pub(super) fn encode(raster: &Raster, band: &Band, followed: bool, settings: &Settings) -> Result<Image, WriteError> {
     let width = raster.width_px as usize;
     let extra = usize::from(followed);
     let mut palette = Vec::new();
@@ -75,43 +70,25 @@ pub(super) fn encode(
             let colours = tally.palette();
             palette = colours.entries().concat();
             let index = |run: &Run| colours.nearest(run.rgb).0;
-            (
-                Encoding::Palette { bits: *bits },
-                deflate(&packed(&band.runs, width, *bits, extra, index))?,
-            )
+            (Encoding::Palette { bits: *bits }, deflate(&packed(&band.runs, width, *bits, extra, index))?)
         }
         Kind::Grey => {
             let grey = packed(&band.runs, width, 8, extra, |run| run.rgb[0]);
             let exact = deflate(&grey)?;
             let lossy = jpeg(&grey, width, ColorType::Luma, settings)?;
             // A photo deflates badly; a drawn gradient often deflates better than a JPEG of it.
-            if exact.len() <= lossy.len() {
-                (Encoding::Grey, exact)
-            } else {
-                (Encoding::GreyJpeg, lossy)
-            }
+            if exact.len() <= lossy.len() { (Encoding::Grey, exact) } else { (Encoding::GreyJpeg, lossy) }
         }
         Kind::Colour => {
             let row = width * 3;
-            let mut rgb = raster
-                .rgb
-                .get(band.rows.start * row..band.rows.end * row)
-                .unwrap_or_default()
-                .to_vec();
+            let mut rgb = raster.rgb.get(band.rows.start * row..band.rows.end * row).unwrap_or_default().to_vec();
             repeat_last_row(&mut rgb, row, extra);
-            (
-                Encoding::ColourJpeg,
-                jpeg(&rgb, width, ColorType::Rgb, settings)?,
-            )
+            (Encoding::ColourJpeg, jpeg(&rgb, width, ColorType::Rgb, settings)?)
         }
     };
     let rows = band.rows.len() as u32;
     Ok(Image {
-        info: StripInfo {
-            encoding,
-            rows,
-            bytes: content.len(),
-        },
+        info: StripInfo { encoding, rows, bytes: content.len() },
         stored_rows: rows + extra as u32,
         width_px: raster.width_px,
         palette,
@@ -185,11 +162,7 @@ fn group4(runs: &[Run], width: usize, extra: usize) -> Vec<u8> {
     let mut fax = Fax::new(VecWriter::new());
     for_each_row(runs, width, extra, |row| {
         let pixels = row.iter().flat_map(|run| {
-            let colour = if run.rgb[0] == 0 {
-                Color::Black
-            } else {
-                Color::White
-            };
+            let colour = if run.rgb[0] == 0 { Color::Black } else { Color::White };
             repeat_n(colour, run.len as usize)
         });
         // Writing to memory cannot fail: the error type has no value.
@@ -200,13 +173,7 @@ fn group4(runs: &[Run], width: usize, extra: usize) -> Vec<u8> {
 }
 
 /// Samples of `bits` bits, rows padded to whole bytes.
-fn packed(
-    runs: &[Run],
-    width: usize,
-    bits: u8,
-    extra: usize,
-    sample: impl Fn(&Run) -> u8,
-) -> Vec<u8> {
+fn packed(runs: &[Run], width: usize, bits: u8, extra: usize, sample: impl Fn(&Run) -> u8) -> Vec<u8> {
     let mut out = Vec::new();
     let mut row_samples = vec![0; width];
     let per_byte = usize::from(8 / bits.max(1));
@@ -222,9 +189,7 @@ fn packed(
             out.extend_from_slice(&row_samples);
         } else {
             out.extend(row_samples.chunks(per_byte).map(|group| {
-                let filled = group
-                    .iter()
-                    .fold(0, |byte: u8, sample| byte << bits | sample);
+                let filled = group.iter().fold(0, |byte: u8, sample| byte << bits | sample);
                 filled << (usize::from(bits) * (per_byte - group.len()))
             }));
         }
@@ -240,24 +205,15 @@ fn repeat_last_row(samples: &mut Vec<u8>, row: usize, times: usize) {
 /// Zlib-wrapped deflate, as `/FlateDecode` wants it.
 pub(super) fn deflate(bytes: &[u8]) -> Result<Vec<u8>, WriteError> {
     let mut zlib = ZlibEncoder::new(Vec::new(), Compression::new(DEFLATE_LEVEL));
-    zlib.write_all(bytes)
-        .and_then(|()| zlib.finish())
-        .map_err(WriteError::Deflate)
+    zlib.write_all(bytes).and_then(|()| zlib.finish()).map_err(WriteError::Deflate)
 }
 
-fn jpeg(
-    samples: &[u8],
-    width: usize,
-    colours: ColorType,
-    settings: &Settings,
-) -> Result<Vec<u8>, WriteError> {
+fn jpeg(samples: &[u8], width: usize, colours: ColorType, settings: &Settings) -> Result<Vec<u8>, WriteError> {
     let channels = if colours == ColorType::Luma { 1 } else { 3 };
     let mut out = Vec::new();
     let encoder = Jpeg::new(&mut out, settings.jpeg_quality.clamp(1, 100));
     // Sides were checked against MAX_RASTER_SIDE_PX; the repeated row fits into 16 bits as well.
     let height = samples.len() / (width * channels).max(1);
-    encoder
-        .encode(samples, width as u16, height as u16, colours)
-        .map_err(WriteError::Jpeg)?;
+    encoder.encode(samples, width as u16, height as u16, colours).map_err(WriteError::Jpeg)?;
     Ok(out)
 }

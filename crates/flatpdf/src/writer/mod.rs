@@ -42,10 +42,7 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self {
-            jpeg_quality: 85,
-            strip_height_px: 64,
-        }
+        Self { jpeg_quality: 85, strip_height_px: 64 }
     }
 }
 
@@ -65,20 +62,10 @@ impl Raster {
     fn check(&self) -> Result<(), WriteError> {
         let sides = 1..=MAX_RASTER_SIDE_PX;
         if !sides.contains(&self.width_px) || !sides.contains(&self.height_px) {
-            return Err(WriteError::RasterSize {
-                width_px: self.width_px,
-                height_px: self.height_px,
-            });
+            return Err(WriteError::RasterSize { width_px: self.width_px, height_px: self.height_px });
         }
         let expected = self.width_px as usize * self.height_px as usize * 3;
-        if self.rgb.len() == expected {
-            Ok(())
-        } else {
-            Err(WriteError::RasterLength {
-                expected,
-                found: self.rgb.len(),
-            })
-        }
+        if self.rgb.len() == expected { Ok(()) } else { Err(WriteError::RasterLength { expected, found: self.rgb.len() }) }
     }
 }
 

@@ -56,8 +56,7 @@ impl Sum {
     }
 
     fn mean(&self) -> [u8; 3] {
-        self.rgb
-            .map(|sum| ((sum + self.pixels / 2) / self.pixels.max(1)) as u8)
+        self.rgb.map(|sum| ((sum + self.pixels / 2) / self.pixels.max(1)) as u8)
     }
 }
 
@@ -114,33 +113,18 @@ impl Tally {
         for colours in flats.values_mut() {
             colours.sort_unstable();
         }
-        let sums = used
-            .into_iter()
-            .map(|cell| {
-                (
-                    cell,
-                    sums.get(usize::from(cell)).copied().unwrap_or_default(),
-                )
-            })
-            .collect();
+        let sums = used.into_iter().map(|cell| (cell, sums.get(usize::from(cell)).copied().unwrap_or_default())).collect();
         Some(Self { flats, sums }).filter(|tally| tally.entries() <= MAX_ENTRIES)
     }
 
     /// The colours of a white strip.
     pub(super) fn white() -> Self {
         let white = [255; 3];
-        Self {
-            flats: BTreeMap::from([(cell_of(white), vec![white])]),
-            sums: BTreeMap::new(),
-        }
+        Self { flats: BTreeMap::from([(cell_of(white), vec![white])]), sums: BTreeMap::new() }
     }
 
     fn entries(&self) -> usize {
-        let means = self
-            .sums
-            .keys()
-            .filter(|cell| !self.flats.contains_key(cell))
-            .count();
+        let means = self.sums.keys().filter(|cell| !self.flats.contains_key(cell)).count();
         self.flats.values().map(Vec::len).sum::<usize>() + means
     }
 
@@ -166,11 +150,7 @@ impl Tally {
         }
         for (cell, sum) in &other.sums {
             let known = both.sums.entry(*cell).or_default();
-            known
-                .rgb
-                .iter_mut()
-                .zip(sum.rgb)
-                .for_each(|(mine, theirs)| *mine += theirs);
+            known.rgb.iter_mut().zip(sum.rgb).for_each(|(mine, theirs)| *mine += theirs);
             known.pixels += sum.pixels;
         }
         both
@@ -178,20 +158,9 @@ impl Tally {
 
     /// The finished palette; entries in order of their cells.
     pub(super) fn palette(&self) -> Palette {
-        let mut cells: BTreeMap<u16, Vec<[u8; 3]>> = self
-            .sums
-            .iter()
-            .map(|(cell, sum)| (*cell, vec![sum.mean()]))
-            .collect();
-        cells.extend(
-            self.flats
-                .iter()
-                .map(|(cell, colours)| (*cell, colours.clone())),
-        );
-        let mut palette = Palette {
-            entries: Vec::new(),
-            spans: vec![(0, 0); CELLS],
-        };
+        let mut cells: BTreeMap<u16, Vec<[u8; 3]>> = self.sums.iter().map(|(cell, sum)| (*cell, vec![sum.mean()])).collect();
+        cells.extend(self.flats.iter().map(|(cell, colours)| (*cell, colours.clone())));
+        let mut palette = Palette { entries: Vec::new(), spans: vec![(0, 0); CELLS] };
         for (cell, colours) in cells {
             if let Some(span) = palette.spans.get_mut(usize::from(cell)) {
                 *span = (palette.entries.len() as u16, colours.len() as u16);
@@ -218,19 +187,8 @@ impl Palette {
 
     /// The index that stands for a colour, and the colour there.
     pub(super) fn nearest(&self, rgb: [u8; 3]) -> (u8, [u8; 3]) {
-        let (start, count) = self
-            .spans
-            .get(usize::from(cell_of(rgb)))
-            .copied()
-            .unwrap_or_default();
-        let candidates = self
-            .entries
-            .iter()
-            .enumerate()
-            .skip(usize::from(start))
-            .take(usize::from(count));
-        candidates
-            .min_by_key(|(_, entry)| distance(**entry, rgb))
-            .map_or((0, rgb), |(index, entry)| (index as u8, *entry))
+        let (start, count) = self.spans.get(usize::from(cell_of(rgb))).copied().unwrap_or_default();
+        let candidates = self.entries.iter().enumerate().skip(usize::from(start)).take(usize::from(count));
+        candidates.min_by_key(|(_, entry)| distance(**entry, rgb)).map_or((0, rgb), |(index, entry)| (index as u8, *entry))
     }
 }

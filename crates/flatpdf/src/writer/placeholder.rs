@@ -21,11 +21,7 @@ pub(super) fn draw(width_pt: f32, height_pt: f32, lines: &[String]) -> (Raster, 
     canvas.frame();
     let per_line = canvas.width.saturating_sub(2 * MARGIN_PX) / ADVANCE_PX;
     let mut text = Vec::new();
-    for (index, line) in lines
-        .iter()
-        .flat_map(|line| wrap(line, per_line.max(1)))
-        .enumerate()
-    {
+    for (index, line) in lines.iter().flat_map(|line| wrap(line, per_line.max(1))).enumerate() {
         let top = MARGIN_PX + index * LINE_PX;
         let baseline = top + ROWS * DOT_PX;
         if baseline + FRAME_PX > canvas.height {
@@ -60,10 +56,7 @@ fn wrap(paragraph: &str, limit: usize) -> Vec<String> {
                 lines.last_mut().into_iter().for_each(|line| line.push(' '));
             }
             length += part.len();
-            lines
-                .last_mut()
-                .into_iter()
-                .for_each(|line| line.extend(part));
+            lines.last_mut().into_iter().for_each(|line| line.extend(part));
         }
     }
     lines
@@ -77,11 +70,7 @@ struct Canvas {
 
 impl Canvas {
     fn white(width: usize, height: usize) -> Self {
-        Self {
-            width,
-            height,
-            rgb: vec![255; width * height * 3],
-        }
+        Self { width, height, rgb: vec![255; width * height * 3] }
     }
 
     fn blacken(&mut self, x: usize, y: usize) {
@@ -94,10 +83,7 @@ impl Canvas {
     }
 
     fn frame(&mut self) {
-        let (right, bottom) = (
-            self.width.saturating_sub(FRAME_PX),
-            self.height.saturating_sub(FRAME_PX),
-        );
+        let (right, bottom) = (self.width.saturating_sub(FRAME_PX), self.height.saturating_sub(FRAME_PX));
         for x in FRAME_PX..right {
             self.blacken(x, FRAME_PX);
             self.blacken(x, bottom);
@@ -120,10 +106,6 @@ impl Canvas {
     }
 
     fn into_raster(self) -> Raster {
-        Raster {
-            width_px: self.width as u32,
-            height_px: self.height as u32,
-            rgb: self.rgb,
-        }
+        Raster { width_px: self.width as u32, height_px: self.height as u32, rgb: self.rgb }
     }
 }

@@ -31,26 +31,10 @@ struct Face {
     size_pt: f64,
 }
 
-const BODY: Face = Face {
-    resource: "F0",
-    metrics: &HELVETICA,
-    size_pt: 9.5,
-};
-const CELL: Face = Face {
-    resource: "F0",
-    metrics: &HELVETICA,
-    size_pt: 8.0,
-};
-const HEADING: Face = Face {
-    resource: "F1",
-    metrics: &HELVETICA_BOLD,
-    size_pt: 14.0,
-};
-const COLUMN_TITLE: Face = Face {
-    resource: "F1",
-    metrics: &HELVETICA_BOLD,
-    size_pt: 8.0,
-};
+const BODY: Face = Face { resource: "F0", metrics: &HELVETICA, size_pt: 9.5 };
+const CELL: Face = Face { resource: "F0", metrics: &HELVETICA, size_pt: 8.0 };
+const HEADING: Face = Face { resource: "F1", metrics: &HELVETICA_BOLD, size_pt: 14.0 };
+const COLUMN_TITLE: Face = Face { resource: "F1", metrics: &HELVETICA_BOLD, size_pt: 8.0 };
 
 impl Face {
     fn line_pt(self) -> f64 {
@@ -63,23 +47,14 @@ impl Face {
 
     /// Lines no wider than `limit_pt`, broken at spaces where possible and inside words where not.
     fn wrap(self, text: &str, limit_pt: f64) -> Vec<Vec<u8>> {
-        text.split('\n')
-            .flat_map(|line| self.wrap_line(&shown(line), limit_pt))
-            .collect()
+        text.split('\n').flat_map(|line| self.wrap_line(&shown(line), limit_pt)).collect()
     }
 
     fn wrap_line(self, codes: &[u8], limit_pt: f64) -> Vec<Vec<u8>> {
         let mut lines = vec![Vec::new()];
-        for word in codes
-            .split(|code| *code == b' ')
-            .filter(|word| !word.is_empty())
-        {
+        for word in codes.split(|code| *code == b' ').filter(|word| !word.is_empty()) {
             let line = lines.last().map_or(&[][..], Vec::as_slice);
-            let joined = if line.is_empty() {
-                word.to_vec()
-            } else {
-                [line, word].join(&b' ')
-            };
+            let joined = if line.is_empty() { word.to_vec() } else { [line, word].join(&b' ') };
             if self.width_pt(&joined) <= limit_pt {
                 lines.pop();
                 lines.push(joined);
@@ -145,11 +120,7 @@ pub struct ReportDocument {
 impl ReportDocument {
     /// An empty report. `lang` is its language as a BCP 47 tag, as for [`super::Document::new`].
     pub fn new(lang: Option<&str>) -> Self {
-        Self {
-            skeleton: Skeleton::new(lang),
-            pages: vec![Vec::new()],
-            free_pt: TOP_PT,
-        }
+        Self { skeleton: Skeleton::new(lang), pages: vec![Vec::new()], free_pt: TOP_PT }
     }
 
     /// Adds a heading, kept on a page with the lines that follow.
@@ -175,11 +146,7 @@ impl ReportDocument {
     /// # Errors
     ///
     /// [`WriteError::TableRow`] when a row has not exactly one cell per column; rows before it are kept.
-    pub fn table(
-        &mut self,
-        columns: &[Column],
-        rows: impl Iterator<Item = Vec<String>>,
-    ) -> Result<(), WriteError> {
+    pub fn table(&mut self, columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> Result<(), WriteError> {
         let widths = widths_pt(columns);
         let titles: Vec<String> = columns.iter().map(|column| column.title.clone()).collect();
         let titles = Cells::wrapped(COLUMN_TITLE, &titles, &widths);
@@ -187,10 +154,7 @@ impl ReportDocument {
         self.title_row(&titles, &widths);
         for row in rows {
             if row.len() != columns.len() {
-                return Err(WriteError::TableRow {
-                    expected: columns.len(),
-                    found: row.len(),
-                });
+                return Err(WriteError::TableRow { expected: columns.len(), found: row.len() });
             }
             self.row(Cells::wrapped(CELL, &row, &widths), &titles, &widths);
         }
@@ -204,19 +168,15 @@ impl ReportDocument {
     ///
     /// When a content stream or the file cannot be serialised.
     pub fn finish(mut self) -> Result<Vec<u8>, WriteError> {
-        let fonts = [("F0", "Helvetica"), ("F1", "Helvetica-Bold")]
-            .map(|(resource, typeface)| (resource, self.skeleton.add(standard(typeface))));
+        let fonts =
+            [("F0", "Helvetica"), ("F1", "Helvetica-Bold")].map(|(resource, typeface)| (resource, self.skeleton.add(standard(typeface))));
         let count = self.pages.len();
         for (index, mut operations) in self.pages.into_iter().enumerate() {
             let label = format!("{} / {count}", index + 1).into_bytes();
             let x = LEFT_PT + BODY_WIDTH_PT - CELL.width_pt(&label);
             write_line(&mut operations, CELL, (x, FOOT_PT), &label);
-            let fonts = fonts
-                .iter()
-                .map(|(resource, id)| (*resource, Object::Reference(*id)))
-                .collect();
-            self.skeleton
-                .page(PAGE_PT, Dictionary::new(), fonts, operations)?;
+            let fonts = fonts.iter().map(|(resource, id)| (*resource, Object::Reference(*id))).collect();
+            self.skeleton.page(PAGE_PT, Dictionary::new(), fonts, operations)?;
         }
         self.skeleton.finish()
     }
@@ -249,12 +209,7 @@ impl ReportDocument {
         let bottom = self.free_pt - height;
         self.draw(|page| {
             page.push(Operation::new("g", vec![number(0.92)]));
-            page.push(Operation::new(
-                "re",
-                [LEFT_PT, bottom, BODY_WIDTH_PT, height]
-                    .map(number)
-                    .to_vec(),
-            ));
+            page.push(Operation::new("re", [LEFT_PT, bottom, BODY_WIDTH_PT, height].map(number).to_vec()));
             page.push(Operation::new("f", vec![]));
             page.push(Operation::new("g", vec![number(0.0)]));
         });
@@ -266,18 +221,13 @@ impl ReportDocument {
         loop {
             // A row that fits on one page is not torn apart.
             let page_pt = TOP_PT - BOTTOM_PT - titles.height_pt();
-            let wanted = if cells.height_pt() <= page_pt {
-                cells.height_pt()
-            } else {
-                2.0 * cells.face.line_pt()
-            };
+            let wanted = if cells.height_pt() <= page_pt { cells.height_pt() } else { 2.0 * cells.face.line_pt() };
             let pages = self.pages.len();
             self.keep(wanted);
             if self.pages.len() > pages {
                 self.title_row(titles, widths);
             }
-            let room = ((self.free_pt - BOTTOM_PT - 2.0 * CELL_PAD_PT) / cells.face.line_pt())
-                .max(1.0) as usize;
+            let room = ((self.free_pt - BOTTOM_PT - 2.0 * CELL_PAD_PT) / cells.face.line_pt()).max(1.0) as usize;
             let rest = cells.split_off(room);
             self.cells(&cells, widths);
             match rest {
@@ -295,11 +245,7 @@ impl ReportDocument {
         self.draw(|page| {
             let mut x = LEFT_PT;
             for (lines, width) in cells.lines.iter().zip(widths) {
-                for (index, line) in lines
-                    .iter()
-                    .enumerate()
-                    .filter(|(_, line)| !line.is_empty())
-                {
+                for (index, line) in lines.iter().enumerate().filter(|(_, line)| !line.is_empty()) {
                     let y = top - face.line_pt() * index as f64 - face.size_pt;
                     write_line(page, face, (x + CELL_PAD_PT, y), line);
                 }
@@ -307,10 +253,7 @@ impl ReportDocument {
             }
             page.push(Operation::new("w", vec![number(0.25)]));
             page.push(Operation::new("m", vec![number(LEFT_PT), number(rule)]));
-            page.push(Operation::new(
-                "l",
-                vec![number(LEFT_PT + BODY_WIDTH_PT), number(rule)],
-            ));
+            page.push(Operation::new("l", vec![number(LEFT_PT + BODY_WIDTH_PT), number(rule)]));
             page.push(Operation::new("S", vec![]));
         });
     }
@@ -325,11 +268,7 @@ struct Cells {
 
 impl Cells {
     fn wrapped(face: Face, texts: &[String], widths: &[f64]) -> Self {
-        let lines = texts
-            .iter()
-            .zip(widths)
-            .map(|(text, width)| face.wrap(text, width - 2.0 * CELL_PAD_PT))
-            .collect();
+        let lines = texts.iter().zip(widths).map(|(text, width)| face.wrap(text, width - 2.0 * CELL_PAD_PT)).collect();
         Self { face, lines }
     }
 
@@ -340,32 +279,18 @@ impl Cells {
 
     /// Keeps the first `room` lines of each cell and returns the others.
     fn split_off(&mut self, room: usize) -> Option<Self> {
-        let rest: Vec<Vec<Vec<u8>>> = self
-            .lines
-            .iter_mut()
-            .map(|lines| lines.split_off(room.min(lines.len())))
-            .collect();
-        rest.iter().any(|lines| !lines.is_empty()).then_some(Self {
-            face: self.face,
-            lines: rest,
-        })
+        let rest: Vec<Vec<Vec<u8>>> = self.lines.iter_mut().map(|lines| lines.split_off(room.min(lines.len()))).collect();
+        rest.iter().any(|lines| !lines.is_empty()).then_some(Self { face: self.face, lines: rest })
     }
 }
 
 fn widths_pt(columns: &[Column]) -> Vec<f64> {
     let share = |column: &Column| {
         let share = f64::from(column.width_share);
-        if share.is_finite() && share > 0.0 {
-            share
-        } else {
-            1.0
-        }
+        if share.is_finite() && share > 0.0 { share } else { 1.0 }
     };
     let sum: f64 = columns.iter().map(share).sum();
-    columns
-        .iter()
-        .map(|column| share(column) / sum * BODY_WIDTH_PT)
-        .collect()
+    columns.iter().map(|column| share(column) / sum * BODY_WIDTH_PT).collect()
 }
 
 fn write_line(page: &mut Vec<Operation>, face: Face, (x, y): (f64, f64), codes: &[u8]) {

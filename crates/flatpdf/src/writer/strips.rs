@@ -91,21 +91,14 @@ impl Kind {
     fn joined(above: &Self, below: &Self) -> Option<Self> {
         match (above, below) {
             (Self::White, Self::White) => Some(Self::White),
-            (Self::White | Self::Bilevel, Self::Bilevel) | (Self::Bilevel, Self::White) => {
-                Some(Self::Bilevel)
-            }
+            (Self::White | Self::Bilevel, Self::Bilevel) | (Self::Bilevel, Self::White) => Some(Self::Bilevel),
             (Self::Grey, Self::Grey) => Some(Self::Grey),
             (Self::Colour, Self::Colour) => Some(Self::Colour),
-            (Self::White, Self::Palette(tally, bits))
-            | (Self::Palette(tally, bits), Self::White) => {
+            (Self::White, Self::Palette(tally, bits)) | (Self::Palette(tally, bits), Self::White) => {
                 Self::palette(tally.merged(&Tally::white()), *bits)
             }
-            (Self::Palette(one, bits), Self::Palette(other, more)) => {
-                Self::palette(one.merged(other), *bits.max(more))
-            }
-            (Self::White | Self::Bilevel | Self::Palette(..) | Self::Grey | Self::Colour, _) => {
-                None
-            }
+            (Self::Palette(one, bits), Self::Palette(other, more)) => Self::palette(one.merged(other), *bits.max(more)),
+            (Self::White | Self::Bilevel | Self::Palette(..) | Self::Grey | Self::Colour, _) => None,
         }
     }
 
@@ -120,10 +113,7 @@ fn scan(strip: &[[u8; 3]], width: usize) -> Vec<Run> {
     for mut row in strip.chunks(width) {
         while let [first, tail @ ..] = row {
             let more = leading(tail, *first);
-            runs.push(Run {
-                len: more as u32 + 1,
-                rgb: *first,
-            });
+            runs.push(Run { len: more as u32 + 1, rgb: *first });
             row = tail.get(more..).unwrap_or_default();
         }
     }
@@ -133,22 +123,14 @@ fn scan(strip: &[[u8; 3]], width: usize) -> Vec<Run> {
 /// How many pixels at the start have this colour; compares 16 at a time once a run has proved long.
 fn leading(pixels: &[[u8; 3]], rgb: [u8; 3]) -> usize {
     const PROOF: usize = 4;
-    let short = pixels
-        .iter()
-        .take(PROOF)
-        .take_while(|pixel| **pixel == rgb)
-        .count();
+    let short = pixels.iter().take(PROOF).take_while(|pixel| **pixel == rgb).count();
     if short < PROOF {
         return short;
     }
     let block = [rgb; 16];
     let (blocks, _) = pixels.as_chunks::<16>();
     let long = 16 * blocks.iter().take_while(|next| **next == block).count();
-    long + pixels
-        .iter()
-        .skip(long)
-        .take_while(|pixel| **pixel == rgb)
-        .count()
+    long + pixels.iter().skip(long).take_while(|pixel| **pixel == rgb).count()
 }
 
 fn classify(strip: &[[u8; 3]], width: usize, runs: &[Run]) -> Kind {
@@ -164,14 +146,7 @@ fn classify(strip: &[[u8; 3]], width: usize, runs: &[Run]) -> Kind {
     {
         return Kind::Palette(tally, bits);
     }
-    if runs
-        .iter()
-        .all(|run| run.rgb[0] == run.rgb[1] && run.rgb[1] == run.rgb[2])
-    {
-        Kind::Grey
-    } else {
-        Kind::Colour
-    }
+    if runs.iter().all(|run| run.rgb[0] == run.rgb[1] && run.rgb[1] == run.rgb[2]) { Kind::Grey } else { Kind::Colour }
 }
 
 /// Whether the palette would change smooth areas visibly, as it does to photos and gradients. On the steep edges of
@@ -183,9 +158,7 @@ fn bands(strip: &[[u8; 3]], width: usize, runs: &[Run], palette: &Palette) -> bo
     for run in runs {
         let end = start + run.len as usize;
         if distance(palette.nearest(run.rgb).1, run.rgb) >= VISIBLE {
-            smooth += (start..end)
-                .filter(|place| is_smooth(strip, width, *place))
-                .count();
+            smooth += (start..end).filter(|place| is_smooth(strip, width, *place)).count();
             if smooth > allowed {
                 return true;
             }
@@ -200,14 +173,9 @@ fn is_smooth(strip: &[[u8; 3]], width: usize, place: usize) -> bool {
     let Some(here) = strip.get(place) else {
         return false;
     };
-    [
-        place.checked_sub(width),
-        place.checked_sub(1),
-        Some(place + 1),
-        Some(place + width),
-    ]
-    .into_iter()
-    .flatten()
-    .filter_map(|neighbour| strip.get(neighbour))
-    .all(|neighbour| distance(*neighbour, *here) < SMOOTH)
+    [place.checked_sub(width), place.checked_sub(1), Some(place + 1), Some(place + width)]
+        .into_iter()
+        .flatten()
+        .filter_map(|neighbour| strip.get(neighbour))
+        .all(|neighbour| distance(*neighbour, *here) < SMOOTH)
 }

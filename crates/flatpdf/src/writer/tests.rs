@@ -8,36 +8,17 @@ use super::{Body, Document, EncodedPage, Page, Raster, Settings, TextRun, encode
 
 /// A raster whose pixel at (x, y) is `colour(x, y)`.
 fn raster(width_px: u32, height_px: u32, colour: impl Fn(u32, u32) -> [u8; 3]) -> Raster {
-    let rgb = (0..height_px)
-        .flat_map(|y| (0..width_px).map(move |x| (x, y)))
-        .flat_map(|(x, y)| colour(x, y))
-        .collect();
-    Raster {
-        width_px,
-        height_px,
-        rgb,
-    }
+    let rgb = (0..height_px).flat_map(|y| (0..width_px).map(move |x| (x, y))).flat_map(|(x, y)| colour(x, y)).collect();
+    Raster { width_px, height_px, rgb }
 }
 
 /// A page at 72 dpi without text.
 fn page(raster: Raster) -> Page {
-    Page {
-        width_pt: raster.width_px as f32,
-        height_pt: raster.height_px as f32,
-        body: Body::Raster(raster),
-        text: Vec::new(),
-    }
+    Page { width_pt: raster.width_px as f32, height_pt: raster.height_px as f32, body: Body::Raster(raster), text: Vec::new() }
 }
 
 fn run(text: &str, x_pt: f32, y_pt: f32, width_pt: f32) -> TextRun {
-    TextRun {
-        text: text.into(),
-        x_pt,
-        y_pt,
-        width_pt,
-        size_pt: 12.0,
-        angle_deg: 0.0,
-    }
+    TextRun { text: text.into(), x_pt, y_pt, width_pt, size_pt: 12.0, angle_deg: 0.0 }
 }
 
 fn encoded(page: &Page) -> EncodedPage {
@@ -46,18 +27,13 @@ fn encoded(page: &Page) -> EncodedPage {
 
 fn file(pages: &[Page]) -> Vec<u8> {
     let mut document = Document::new(Some("de-DE"));
-    pages
-        .iter()
-        .map(encoded)
-        .for_each(|page| document.push(page));
+    pages.iter().map(encoded).for_each(|page| document.push(page));
     document.finish().expect("document is valid")
 }
 
 /// Repeatable noise, 0 to 255.
 fn noise(x: u32, y: u32) -> u8 {
-    (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77))
-        .wrapping_mul(0xC2B2_AE3D)
-        .to_be_bytes()[0]
+    (x.wrapping_mul(0x9E37_79B1) ^ y.wrapping_mul(0x85EB_CA77)).wrapping_mul(0xC2B2_AE3D).to_be_bytes()[0]
 }
 
 /// A page of marks like anti-aliased letters: black cores, grey rims of every level, white paper.
@@ -71,9 +47,5 @@ fn letters(x: u32, y: u32) -> [u8; 3] {
 
 /// A bright photograph-like surface: smooth, many colours.
 fn photo(x: u32, y: u32) -> [u8; 3] {
-    [
-        (x * 255 / 600) as u8,
-        (y * 255 / 600) as u8,
-        ((x + y) * 255 / 1200) as u8,
-    ]
+    [(x * 255 / 600) as u8, (y * 255 / 600) as u8, ((x + y) * 255 / 1200) as u8]
 }

@@ -25,17 +25,10 @@ const WIDE: u16 = 1000;
 const NARROW: u16 = 556;
 
 /// Rejects numbers that are not finite and leaves out runs that no reader could show on this page.
-pub(super) fn checked(
-    runs: &[TextRun],
-    width_pt: f32,
-    height_pt: f32,
-) -> Result<Vec<TextRun>, WriteError> {
+pub(super) fn checked(runs: &[TextRun], width_pt: f32, height_pt: f32) -> Result<Vec<TextRun>, WriteError> {
     let mut kept = Vec::with_capacity(runs.len());
     for (index, run) in runs.iter().enumerate() {
-        if ![run.x_pt, run.y_pt, run.width_pt, run.size_pt, run.angle_deg]
-            .iter()
-            .all(|number| number.is_finite())
-        {
+        if ![run.x_pt, run.y_pt, run.width_pt, run.size_pt, run.angle_deg].iter().all(|number| number.is_finite()) {
             return Err(WriteError::TextRun { index });
         }
         let near = |place: f32, side: f32| (-run.size_pt..=side + run.size_pt).contains(&place);
@@ -53,16 +46,8 @@ fn readable(character: char) -> Option<char> {
         '\t' | '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => Some(' '),
         // Zero-width space, direction marks, overrides and isolates, invisible operators, byte order mark, interlinear
         // annotation, private use, variation selectors and tags. (Joiners stay: Persian and Hindi are spelt with them.)
-        '\u{200B}'
-        | '\u{200E}'
-        | '\u{200F}'
-        | '\u{61C}'
-        | '\u{202A}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' => None,
-        '\u{FEFF}'
-        | '\u{FFF0}'..='\u{FFFB}'
-        | '\u{FE00}'..='\u{FE0F}'
-        | '\u{E000}'..='\u{F8FF}' => None,
+        '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{61C}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' => None,
+        '\u{FEFF}' | '\u{FFF0}'..='\u{FFFB}' | '\u{FE00}'..='\u{FE0F}' | '\u{E000}'..='\u{F8FF}' => None,
         '\u{E0000}'..='\u{10FFFF}' => None,
         // The last two of each plane and 32 in Arabic Presentation Forms are noncharacters (Unicode 23.7).
         '\u{FDD0}'..='\u{FDEF}' => None,
@@ -74,10 +59,7 @@ fn readable(character: char) -> Option<char> {
 fn extra_width(character: char) -> u16 {
     match character {
         '\u{1100}'..='\u{115F}' | '\u{2E80}'..='\u{A4CF}' | '\u{AC00}'..='\u{D7A3}' => WIDE,
-        '\u{F900}'..='\u{FAFF}'
-        | '\u{FE30}'..='\u{FE4F}'
-        | '\u{FF00}'..='\u{FF60}'
-        | '\u{1F300}'..='\u{3FFFF}' => WIDE,
+        '\u{F900}'..='\u{FAFF}' | '\u{FE30}'..='\u{FE4F}' | '\u{FF00}'..='\u{FF60}' | '\u{1F300}'..='\u{3FFFF}' => WIDE,
         _ => NARROW,
     }
 }
@@ -105,11 +87,7 @@ impl Fonts {
             self.characters.push(character);
             self.characters.len() - 1
         });
-        (
-            1 + place / CODES_PER_FONT,
-            FIRST_CODE + (place % CODES_PER_FONT) as u8,
-            extra_width(character),
-        )
+        (1 + place / CODES_PER_FONT, FIRST_CODE + (place % CODES_PER_FONT) as u8, extra_width(character))
     }
 
     /// The operators of a page's layer and the fonts they use.
@@ -124,10 +102,7 @@ impl Fonts {
                 thousandths += f64::from(width);
                 match pieces.last_mut() {
                     Some(piece) if piece.font == font => piece.codes.push(code),
-                    _ => pieces.push(Piece {
-                        font,
-                        codes: vec![code],
-                    }),
+                    _ => pieces.push(Piece { font, codes: vec![code] }),
                 }
             }
             if !pieces.is_empty() {
@@ -141,24 +116,14 @@ impl Fonts {
             }
         }
         if !operations.is_empty() {
-            operations.splice(
-                0..0,
-                [
-                    Operation::new("BT", vec![]),
-                    Operation::new("Tr", vec![3.into()]),
-                ],
-            );
+            operations.splice(0..0, [Operation::new("BT", vec![]), Operation::new("Tr", vec![3.into()])]);
             operations.push(Operation::new("ET", vec![]));
         }
         (operations, used)
     }
 
     /// The font dictionary of a number, with the objects it refers to added to the file.
-    pub(super) fn object(
-        &self,
-        font: usize,
-        pdf: &mut lopdf::Document,
-    ) -> Result<Dictionary, WriteError> {
+    pub(super) fn object(&self, font: usize, pdf: &mut lopdf::Document) -> Result<Dictionary, WriteError> {
         let mut characters = self.characters.chunks(CODES_PER_FONT);
         match font.checked_sub(1).and_then(|place| characters.nth(place)) {
             None => Ok(standard("Helvetica")),
@@ -170,22 +135,12 @@ impl Fonts {
 /// Position, direction and stretch of a run whose characters are `thousandths` of its size wide.
 fn place_run(operations: &mut Vec<Operation>, run: &TextRun, thousandths: f64) {
     let natural = thousandths * f64::from(run.size_pt) / 1000.0;
-    let stretch = if run.width_pt > 0.0 && natural > 0.0 {
-        f64::from(run.width_pt) / natural * 100.0
-    } else {
-        100.0
-    };
+    let stretch = if run.width_pt > 0.0 && natural > 0.0 { f64::from(run.width_pt) / natural * 100.0 } else { 100.0 };
     let (sin, cos) = f64::from(run.angle_deg).to_radians().sin_cos();
     let (x, y) = (f64::from(run.x_pt), f64::from(run.y_pt));
     // BOUND: beyond a hundredfold stretch either way the box was wrong, and readers cap the number themselves.
-    operations.push(Operation::new(
-        "Tz",
-        vec![number(stretch.clamp(1.0, 10_000.0))],
-    ));
-    operations.push(Operation::new(
-        "Tm",
-        [cos, sin, -sin, cos, x, y].map(number).to_vec(),
-    ));
+    operations.push(Operation::new("Tz", vec![number(stretch.clamp(1.0, 10_000.0))]));
+    operations.push(Operation::new("Tm", [cos, sin, -sin, cos, x, y].map(number).to_vec()));
 }
 
 /// A real number with at most three decimals: a thousandth of a point is beyond any device.
@@ -211,20 +166,11 @@ pub(super) fn standard(typeface: &str) -> Dictionary {
 
 /// A simple font whose codes, from [`FIRST_CODE`] on, are these characters.
 fn extra(characters: &[char], pdf: &mut lopdf::Document) -> Result<Dictionary, WriteError> {
-    let names = characters
-        .iter()
-        .map(|character| Object::Name(glyph_name(*character)));
-    let differences: Vec<Object> = std::iter::once(i64::from(FIRST_CODE).into())
-        .chain(names)
-        .collect();
-    let widths: Vec<Object> = characters
-        .iter()
-        .map(|character| i64::from(extra_width(*character)).into())
-        .collect();
-    let to_unicode: ObjectId = pdf.add_object(Stream::new(
-        dictionary! { "Filter" => "FlateDecode" },
-        deflate(to_unicode(characters).as_bytes())?,
-    ));
+    let names = characters.iter().map(|character| Object::Name(glyph_name(*character)));
+    let differences: Vec<Object> = std::iter::once(i64::from(FIRST_CODE).into()).chain(names).collect();
+    let widths: Vec<Object> = characters.iter().map(|character| i64::from(extra_width(*character)).into()).collect();
+    let to_unicode: ObjectId =
+        pdf.add_object(Stream::new(dictionary! { "Filter" => "FlateDecode" }, deflate(to_unicode(characters).as_bytes())?));
     let descriptor = pdf.add_object(dictionary! {
         "Type" => "FontDescriptor",
         "FontName" => "Helvetica",
@@ -252,12 +198,7 @@ fn extra(characters: &[char], pdf: &mut lopdf::Document) -> Result<Dictionary, W
 /// The name that says which character a glyph is (Adobe Glyph List Specification, section 2).
 fn glyph_name(character: char) -> Vec<u8> {
     let scalar = u32::from(character);
-    if scalar > 0xFFFF {
-        format!("u{scalar:X}")
-    } else {
-        format!("uni{scalar:04X}")
-    }
-    .into_bytes()
+    if scalar > 0xFFFF { format!("u{scalar:X}") } else { format!("uni{scalar:04X}") }.into_bytes()
 }
 
 /// A CMap from codes to UTF-16 (ISO 32000-1, 9.10.3).

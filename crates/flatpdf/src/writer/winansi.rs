@@ -17,10 +17,7 @@ pub(super) fn code(character: char) -> Option<u8> {
         '\u{AD}' => Some(b'-'),
         ' '..='~' | '¡'..='ÿ' => u8::try_from(u32::from(character)).ok(),
         '\0' => None,
-        _ => HIGH
-            .iter()
-            .position(|high| *high == character)
-            .map(|place| 0x80 + place as u8),
+        _ => HIGH.iter().position(|high| *high == character).map(|place| 0x80 + place as u8),
     }
 }
 
@@ -31,20 +28,12 @@ pub(super) struct Metrics([u16; 224]);
 impl Metrics {
     /// The width of a code; 0 for controls.
     pub(super) fn width(&self, code: u8) -> u16 {
-        code.checked_sub(FIRST_CODE)
-            .and_then(|place| self.0.get(usize::from(place)))
-            .copied()
-            .unwrap_or(0)
+        code.checked_sub(FIRST_CODE).and_then(|place| self.0.get(usize::from(place))).copied().unwrap_or(0)
     }
 
     /// The width of a string of codes at a font size, in points.
     pub(super) fn width_pt(&self, codes: &[u8], size_pt: f64) -> f64 {
-        codes
-            .iter()
-            .map(|code| f64::from(self.width(*code)))
-            .sum::<f64>()
-            * size_pt
-            / 1000.0
+        codes.iter().map(|code| f64::from(self.width(*code))).sum::<f64>() * size_pt / 1000.0
     }
 }
 

@@ -18,12 +18,7 @@ pub fn raw(text: impl ToString) -> V {
 }
 
 pub fn dict<const N: usize>(entries: [(&str, V); N]) -> V {
-    V::Dict(
-        entries
-            .into_iter()
-            .map(|(key, value)| (key.to_owned(), value))
-            .collect(),
-    )
+    V::Dict(entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
 }
 
 impl V {
@@ -32,9 +27,7 @@ impl V {
             Self::Raw(text) => text.clone(),
             Self::Ref(number) => format!("{number} 0 R"),
             Self::Dict(entries) => {
-                let lines = entries
-                    .iter()
-                    .map(|(key, value)| format!("/{key} {}\n", value.text()));
+                let lines = entries.iter().map(|(key, value)| format!("/{key} {}\n", value.text()));
                 let body = lines.collect::<Vec<_>>().concat();
                 format!("<<\n{body}>>")
             }
@@ -52,12 +45,8 @@ impl V {
             Self::Dict(entries) => entries.iter().map(|(_, value)| value).collect(),
             Self::Arr(items) => items.iter().collect(),
         };
-        let inner = children.iter().enumerate().flat_map(|(at, child)| {
-            child
-                .paths()
-                .into_iter()
-                .map(move |path| [vec![at], path].concat())
-        });
+        let inner =
+            children.iter().enumerate().flat_map(|(at, child)| child.paths().into_iter().map(move |path| [vec![at], path].concat()));
         std::iter::once(Vec::new()).chain(inner).collect()
     }
 
@@ -70,9 +59,7 @@ impl V {
     }
 
     pub fn set(&mut self, key: &str, value: V) {
-        let Self::Dict(entries) = self else {
-            unreachable!("only dictionaries have keys")
-        };
+        let Self::Dict(entries) = self else { unreachable!("only dictionaries have keys") };
         match entries.iter_mut().find(|(name, _)| name == key) {
             Some((_, slot)) => *slot = value,
             None => entries.push((key.to_owned(), value)),
@@ -112,12 +99,7 @@ impl Doc {
         for offset in offsets {
             writeln!(out, "{offset:010} 00000 n ").unwrap();
         }
-        write!(
-            out,
-            "trailer\n{}\nstartxref\n{xref}\n%%EOF",
-            self.trailer.text()
-        )
-        .unwrap();
+        write!(out, "trailer\n{}\nstartxref\n{xref}\n%%EOF", self.trailer.text()).unwrap();
         out
     }
 
@@ -151,20 +133,9 @@ pub fn zlib(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-pub fn jpeg(
-    width: u16,
-    height: u16,
-    color: jpeg_encoder::ColorType,
-    adjust: fn(&mut jpeg_encoder::Encoder<&mut Vec<u8>>),
-) -> Vec<u8> {
-    let channels = if color == jpeg_encoder::ColorType::Luma {
-        1
-    } else {
-        3
-    };
-    let samples: Vec<u8> = (0..usize::from(width) * usize::from(height) * channels)
-        .map(|at| (at * at * 7 % 251) as u8)
-        .collect();
+pub fn jpeg(width: u16, height: u16, color: jpeg_encoder::ColorType, adjust: fn(&mut jpeg_encoder::Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+    let channels = if color == jpeg_encoder::ColorType::Luma { 1 } else { 3 };
+    let samples: Vec<u8> = (0..usize::from(width) * usize::from(height) * channels).map(|at| (at * at * 7 % 251) as u8).collect();
     let mut out = Vec::new();
     let mut encoder = jpeg_encoder::Encoder::new(&mut out, 80);
     adjust(&mut encoder);
@@ -198,21 +169,12 @@ pub fn image(width: u32, height: u32, space: V, bits: u8, filter: &str, stream: 
         ("Filter", raw(format!("/{filter}"))),
         ("Length", raw(stream.len())),
     ]);
-    Obj {
-        dict,
-        stream: Some(stream),
-    }
+    Obj { dict, stream: Some(stream) }
 }
 
 pub fn text(stream: &str) -> Obj {
     let packed = zlib(stream.as_bytes());
-    Obj {
-        dict: dict([
-            ("Filter", raw("/FlateDecode")),
-            ("Length", raw(packed.len())),
-        ]),
-        stream: Some(packed),
-    }
+    Obj { dict: dict([("Filter", raw("/FlateDecode")), ("Length", raw(packed.len()))]), stream: Some(packed) }
 }
 
 pub fn plain(dict: V) -> Obj {
@@ -246,24 +208,13 @@ pub fn page(content: usize, images: Vec<(&str, V)>, fonts: Vec<(&str, V)>) -> Ob
     let mut resources = dict([]);
     for (kind, members) in [("XObject", images), ("Font", fonts)] {
         if !members.is_empty() {
-            resources.set(
-                kind,
-                V::Dict(
-                    members
-                        .into_iter()
-                        .map(|(key, value)| (key.to_owned(), value))
-                        .collect(),
-                ),
-            );
+            resources.set(kind, V::Dict(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()));
         }
     }
     plain(dict([
         ("Type", raw("/Page")),
         ("Parent", V::Ref(PAGES)),
-        (
-            "MediaBox",
-            V::Arr(vec![raw(0), raw(0), raw("595.0"), raw("842.0")]),
-        ),
+        ("MediaBox", V::Arr(vec![raw(0), raw(0), raw("595.0"), raw("842.0")])),
         ("Resources", resources),
         ("Contents", V::Ref(content)),
     ]))
@@ -279,11 +230,7 @@ pub fn standard(typeface: &str) -> Obj {
 }
 
 pub fn catalog() -> Obj {
-    plain(dict([
-        ("Type", raw("/Catalog")),
-        ("Pages", V::Ref(PAGES)),
-        ("Lang", raw("(de-DE)")),
-    ]))
+    plain(dict([("Type", raw("/Catalog")), ("Pages", V::Ref(PAGES)), ("Lang", raw("(de-DE)"))]))
 }
 
 pub fn trailer(objects: usize) -> V {
@@ -293,41 +240,15 @@ pub fn trailer(objects: usize) -> V {
 /// Two pages with every image and font form there is.
 pub fn flattened() -> Doc {
     let palette = "00".repeat(9);
-    let indexed = V::Arr(vec![
-        raw("/Indexed"),
-        raw("/DeviceRGB"),
-        raw(2),
-        raw(format!("<{palette}>")),
-    ]);
-    let mut fax = image(
-        37,
-        21,
-        raw("/DeviceGray"),
-        1,
-        "CCITTFaxDecode",
-        group4(37, 21),
-    );
-    let parameters = dict([
-        ("K", raw(-1)),
-        ("Columns", raw(37)),
-        ("Rows", raw(21)),
-        ("BlackIs1", raw(false)),
-    ]);
+    let indexed = V::Arr(vec![raw("/Indexed"), raw("/DeviceRGB"), raw(2), raw(format!("<{palette}>"))]);
+    let mut fax = image(37, 21, raw("/DeviceGray"), 1, "CCITTFaxDecode", group4(37, 21));
+    let parameters = dict([("K", raw(-1)), ("Columns", raw(37)), ("Rows", raw(21)), ("BlackIs1", raw(false))]);
     fax.dict.set("DecodeParms", parameters);
     let named = plain(dict([
         ("Type", raw("/Font")),
         ("Subtype", raw("/Type1")),
         ("BaseFont", raw("/Helvetica")),
-        (
-            "Encoding",
-            dict([
-                ("Type", raw("/Encoding")),
-                (
-                    "Differences",
-                    V::Arr(vec![raw(33), raw("/uni0416"), raw("/u1F600")]),
-                ),
-            ]),
-        ),
+        ("Encoding", dict([("Type", raw("/Encoding")), ("Differences", V::Arr(vec![raw(33), raw("/uni0416"), raw("/u1F600")]))])),
         ("ToUnicode", V::Ref(MAP)),
         ("FirstChar", raw(33)),
         ("LastChar", raw(34)),
@@ -338,78 +259,33 @@ pub fn flattened() -> Doc {
         ("Type", raw("/FontDescriptor")),
         ("FontName", raw("/Helvetica")),
         ("Flags", raw(32)),
-        (
-            "FontBBox",
-            V::Arr(vec![raw(-166), raw(-225), raw(1000), raw(931)]),
-        ),
+        ("FontBBox", V::Arr(vec![raw(-166), raw(-225), raw(1000), raw(931)])),
         ("ItalicAngle", raw(0)),
         ("Ascent", raw(718)),
         ("Descent", raw(-207)),
         ("CapHeight", raw(718)),
         ("StemV", raw(88)),
     ]));
-    let images = |names: [(&'static str, usize); 3]| {
-        names.map(|(name, number)| (name, V::Ref(number))).to_vec()
-    };
+    let images = |names: [(&'static str, usize); 3]| names.map(|(name, number)| (name, V::Ref(number))).to_vec();
     let objects = vec![
         catalog(),
-        plain(dict([
-            ("Type", raw("/Pages")),
-            ("Kids", V::Arr(vec![V::Ref(PAGE), V::Ref(PAGE_TWO)])),
-            ("Count", raw(2)),
-        ])),
-        page(
-            CONTENT,
-            images([("Im0", GRAY), ("Im1", INDEXED), ("Im2", RGB)]),
-            vec![("F0", V::Ref(11)), ("F1", V::Ref(12))],
-        ),
+        plain(dict([("Type", raw("/Pages")), ("Kids", V::Arr(vec![V::Ref(PAGE), V::Ref(PAGE_TWO)])), ("Count", raw(2))])),
+        page(CONTENT, images([("Im0", GRAY), ("Im1", INDEXED), ("Im2", RGB)]), vec![("F0", V::Ref(11)), ("F1", V::Ref(12))]),
         text(FLATTENED),
         image(7, 5, raw("/DeviceGray"), 8, "FlateDecode", zlib(&[200; 35])),
         image(9, 3, indexed, 2, "FlateDecode", zlib(&[0x18; 9])),
-        image(
-            4,
-            2,
-            raw("/DeviceRGB"),
-            8,
-            "FlateDecode",
-            zlib(b"pixels of a tiny picture"),
-        ),
+        image(4, 2, raw("/DeviceRGB"), 8, "FlateDecode", zlib(b"pixels of a tiny picture")),
         fax,
-        image(
-            33,
-            18,
-            raw("/DeviceRGB"),
-            8,
-            "DCTDecode",
-            jpeg(33, 18, jpeg_encoder::ColorType::Rgb, |_| ()),
-        ),
-        image(
-            17,
-            9,
-            raw("/DeviceGray"),
-            8,
-            "DCTDecode",
-            jpeg(17, 9, jpeg_encoder::ColorType::Luma, |_| ()),
-        ),
+        image(33, 18, raw("/DeviceRGB"), 8, "DCTDecode", jpeg(33, 18, jpeg_encoder::ColorType::Rgb, |_| ())),
+        image(17, 9, raw("/DeviceGray"), 8, "DCTDecode", jpeg(17, 9, jpeg_encoder::ColorType::Luma, |_| ())),
         standard("Helvetica-Bold"),
         named,
         text(CMAP),
         descriptor,
-        page(
-            16,
-            images([("A", FAX), ("B", JPEG_RGB), ("C", JPEG_GRAY)]),
-            vec![],
-        ),
-        Obj {
-            dict: dict([("Length", raw(21))]),
-            stream: Some(b"/A Do\n/B Do\nq /C Do Q".to_vec()),
-        },
+        page(16, images([("A", FAX), ("B", JPEG_RGB), ("C", JPEG_GRAY)]), vec![]),
+        Obj { dict: dict([("Length", raw(21))]), stream: Some(b"/A Do\n/B Do\nq /C Do Q".to_vec()) },
     ];
-    Doc {
-        kind: Kind::Flattened,
-        trailer: trailer(objects.len()),
-        objects,
-    }
+    Doc { kind: Kind::Flattened, trailer: trailer(objects.len()), objects }
 }
 
 /// One page of visible text, a box and a rule.
@@ -418,18 +294,10 @@ pub fn report() -> Doc {
                    0.25 w\n56 690 m\n536 690 l\nS";
     let objects = vec![
         catalog(),
-        plain(dict([
-            ("Type", raw("/Pages")),
-            ("Kids", V::Arr(vec![V::Ref(PAGE)])),
-            ("Count", raw(1)),
-        ])),
+        plain(dict([("Type", raw("/Pages")), ("Kids", V::Arr(vec![V::Ref(PAGE)])), ("Count", raw(1))])),
         page(CONTENT, vec![], vec![("R", V::Ref(5))]),
         text(content),
         standard("Helvetica"),
     ];
-    Doc {
-        kind: Kind::Report,
-        trailer: trailer(objects.len()),
-        objects,
-    }
+    Doc { kind: Kind::Report, trailer: trailer(objects.len()), objects }
 }

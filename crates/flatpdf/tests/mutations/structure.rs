@@ -16,11 +16,7 @@ pub struct Mutants {
 impl Mutants {
     pub fn new(originals: &[&Doc]) -> Self {
         let seen = originals.iter().map(|doc| doc.bytes()).collect();
-        Self {
-            seen,
-            accepted: Vec::new(),
-            codes: std::collections::BTreeMap::new(),
-        }
+        Self { seen, accepted: Vec::new(), codes: std::collections::BTreeMap::new() }
     }
 
     pub fn add(&mut self, what: impl Into<String>, bytes: Vec<u8>, kind: Kind) {
@@ -96,30 +92,11 @@ pub const FOREIGN_KEYS: [&str; 52] = [
     "Thumb",
 ];
 
-pub const FOREIGN_VALUES: [&str; 3] = [
-    "1 0 R",
-    "<< /S /JavaScript /JS (app.alert\\(1\\)) >>",
-    "true",
-];
+pub const FOREIGN_VALUES: [&str; 3] = ["1 0 R", "<< /S /JavaScript /JS (app.alert\\(1\\)) >>", "true"];
 
 /// Values of every type. Which of them a key may have by its type is told by [`is_free`].
-pub const OTHER_VALUES: [&str; 15] = [
-    "null",
-    "true",
-    "(x)",
-    "<00>",
-    "/Foo",
-    "[]",
-    "<<>>",
-    "1 0 R",
-    "2 0 R",
-    "999 0 R",
-    "0 0 R",
-    "5 1 R",
-    "-1",
-    "0.5",
-    "99999999999",
-];
+pub const OTHER_VALUES: [&str; 15] =
+    ["null", "true", "(x)", "<00>", "/Foo", "[]", "<<>>", "1 0 R", "2 0 R", "999 0 R", "0 0 R", "5 1 R", "-1", "0.5", "99999999999"];
 
 /// Keys whose numbers are checked for type only.
 pub fn is_free(key: &str, value: &str) -> bool {
@@ -154,11 +131,7 @@ pub fn key_of(value: &V, path: &[usize]) -> String {
 
 /// Every dictionary of a document, with the trailer as the last one.
 pub fn roots(doc: &Doc) -> Vec<V> {
-    doc.objects
-        .iter()
-        .map(|object| object.dict.clone())
-        .chain([doc.trailer.clone()])
-        .collect()
+    doc.objects.iter().map(|object| object.dict.clone()).chain([doc.trailer.clone()]).collect()
 }
 
 pub fn with_root(doc: &Doc, index: usize, root: V) -> Doc {
@@ -184,9 +157,7 @@ pub fn mutate_dictionaries(doc: &Doc, mutants: &mut Mutants) {
                     for key in FOREIGN_KEYS {
                         for value in FOREIGN_VALUES {
                             change(format!("insert /{key} {value}"), &|dict| {
-                                let V::Dict(entries) = dict else {
-                                    unreachable!()
-                                };
+                                let V::Dict(entries) = dict else { unreachable!() };
                                 entries.push((key.to_owned(), raw(value)));
                             });
                         }
@@ -274,25 +245,15 @@ pub fn mutate_dictionaries(doc: &Doc, mutants: &mut Mutants) {
 }
 
 pub fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let at = bytes
-        .windows(from.len())
-        .position(|window| window == from)
-        .expect("the pattern occurs");
+    let at = bytes.windows(from.len()).position(|window| window == from).expect("the pattern occurs");
     [&bytes[..at], to, &bytes[at + from.len()..]].concat()
 }
 
 pub fn mutate_file(doc: &Doc, mutants: &mut Mutants) {
     let (bytes, kind) = (doc.bytes(), doc.kind);
-    let xref = bytes
-        .windows(6)
-        .position(|window| window == b"\nxref\n")
-        .unwrap()
-        + 1;
-    let mut edit =
-        |what: &str, from: &[u8], to: &[u8]| mutants.add(what, replaced(&bytes, from, to), kind);
-    for version in [
-        "1.3", "1.8", "1.9", "2.0", "1.10", "1.", "0.7", "1.7 ", "1.7\r",
-    ] {
+    let xref = bytes.windows(6).position(|window| window == b"\nxref\n").unwrap() + 1;
+    let mut edit = |what: &str, from: &[u8], to: &[u8]| mutants.add(what, replaced(&bytes, from, to), kind);
+    for version in ["1.3", "1.8", "1.9", "2.0", "1.10", "1.", "0.7", "1.7 ", "1.7\r"] {
         edit("version", b"PDF-1.7", format!("PDF-{version}").as_bytes());
     }
     edit("text mark", b"\xBB\xAD\xC0\xDE", b"abcd");
@@ -331,25 +292,13 @@ pub fn mutate_file(doc: &Doc, mutants: &mut Mutants) {
         ("metadata", "/Type /Metadata /Subtype /XML "),
         ("plain stream", ""),
     ] {
-        let stream = Obj {
-            dict: raw(format!("<< {head}/Length 4 >>")),
-            stream: Some(b"1 0 ".to_vec()),
-        };
+        let stream = Obj { dict: raw(format!("<< {head}/Length 4 >>")), stream: Some(b"1 0 ".to_vec()) };
         let mut copy = doc.clone();
         copy.objects.push(stream);
         copy.trailer.set("Size", raw(copy.objects.len() + 1));
         mutants.doc(name, &copy);
     }
-    for unused in [
-        "<< >>",
-        "<< /Type /Catalog /Pages 2 0 R >>",
-        "<< /S /JavaScript /JS (x) >>",
-        "[]",
-        "null",
-        "42",
-        "(x)",
-        "1 0 R",
-    ] {
+    for unused in ["<< >>", "<< /Type /Catalog /Pages 2 0 R >>", "<< /S /JavaScript /JS (x) >>", "[]", "null", "42", "(x)", "1 0 R"] {
         let mut copy = doc.clone();
         copy.objects.push(plain(raw(unused)));
         copy.trailer.set("Size", raw(copy.objects.len() + 1));
@@ -369,26 +318,10 @@ pub fn mutate_file(doc: &Doc, mutants: &mut Mutants) {
     edit("xref", "xref\n", "xref\r\n");
     edit("xref", "xref\n", "xref \n");
     edit("xref", "xref\n", "\nxref\n");
-    edit(
-        "xref count",
-        &body_free,
-        &format!("0 {}\n", doc.objects.len()),
-    );
-    edit(
-        "xref count",
-        &body_free,
-        &format!("0 {}\n", doc.objects.len() + 2),
-    );
-    edit(
-        "xref start",
-        &body_free,
-        &format!("1 {}\n", doc.objects.len() + 1),
-    );
-    edit(
-        "xref sections",
-        &body_free,
-        &format!("0 1\n0000000000 65535 f \n1 {}\n", doc.objects.len()),
-    );
+    edit("xref count", &body_free, &format!("0 {}\n", doc.objects.len()));
+    edit("xref count", &body_free, &format!("0 {}\n", doc.objects.len() + 2));
+    edit("xref start", &body_free, &format!("1 {}\n", doc.objects.len() + 1));
+    edit("xref sections", &body_free, &format!("0 1\n0000000000 65535 f \n1 {}\n", doc.objects.len()));
     edit("free entry", "65535 f", "00000 f");
     edit("free entry", "65535 f", "65535 n");
     edit("free entry", "0000000000 65535", "0000000001 65535");
@@ -402,16 +335,8 @@ pub fn mutate_file(doc: &Doc, mutants: &mut Mutants) {
     edit("startxref", "startxref\n", "startxref ");
     edit("startxref", "startxref\n", "startxref\n0");
     edit("startxref", &format!("startxref\n{xref}"), "startxref\n0");
-    edit(
-        "startxref",
-        &format!("startxref\n{xref}"),
-        &format!("startxref\n{}", xref - 1),
-    );
-    edit(
-        "startxref",
-        &format!("startxref\n{xref}"),
-        &format!("startxref\n{}", xref + 1),
-    );
+    edit("startxref", &format!("startxref\n{xref}"), &format!("startxref\n{}", xref - 1));
+    edit("startxref", &format!("startxref\n{xref}"), &format!("startxref\n{}", xref + 1));
     edit("end", "%%EOF", "%%EOF\n");
     edit("end", "%%EOF", "%%EOF \n");
     edit("end", "%%EOF", "%%EOF\0");
@@ -427,11 +352,7 @@ pub fn mutate_file(doc: &Doc, mutants: &mut Mutants) {
         bytes.len() + 1,
         bytes.len() + 80
     );
-    mutants.add(
-        "incremental update",
-        [bytes.as_slice(), update.as_bytes()].concat(),
-        kind,
-    );
+    mutants.add("incremental update", [bytes.as_slice(), update.as_bytes()].concat(), kind);
     mutants.add("twice", [bytes.as_slice(), &bytes].concat(), kind);
     for prefix in ["\n", " ", "PK\x03\x04", "GIF89a", "\u{FEFF}", "%!PS\n"] {
         mutants.add("prefix", [prefix.as_bytes(), &bytes].concat(), kind);
@@ -442,60 +363,30 @@ pub fn mutate_file(doc: &Doc, mutants: &mut Mutants) {
     for depth in [3, 10, 100_000] {
         let nested = format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         mutants.doc("deep array", &doc.with_key(PAGE, "MediaBox", raw(nested)));
-        mutants.doc(
-            "deep dictionary",
-            &doc.with_key(
-                PAGE,
-                "Resources",
-                raw("<< /XObject ".repeat(depth) + &" >>".repeat(depth)),
-            ),
-        );
+        mutants.doc("deep dictionary", &doc.with_key(PAGE, "Resources", raw("<< /XObject ".repeat(depth) + &" >>".repeat(depth))));
     }
 }
 
 /// Cross-reference entries, stream lengths and streams, object by object.
 pub fn mutate_entries(doc: &Doc, bytes: &[u8], xref: usize, mutants: &mut Mutants) {
-    let in_table = |from: &str, to: &str| {
-        [
-            &bytes[..xref],
-            &replaced(&bytes[xref..], from.as_bytes(), to.as_bytes()),
-        ]
-        .concat()
-    };
+    let in_table = |from: &str, to: &str| [&bytes[..xref], &replaced(&bytes[xref..], from.as_bytes(), to.as_bytes())].concat();
     for (index, object) in doc.objects.iter().enumerate() {
         let offset = offset_of(bytes, index + 1);
         let entry = format!("{offset:010} 00000 n");
         for shift in [-1_i64, 1, 10, 1000] {
             let shifted = in_table(&entry, &format!("{:010} 00000 n", offset as i64 + shift));
-            mutants.add(
-                format!("xref of {} by {shift}", index + 1),
-                shifted,
-                doc.kind,
-            );
+            mutants.add(format!("xref of {} by {shift}", index + 1), shifted, doc.kind);
         }
         mutants.add("entry gone", in_table(&format!("{entry} \n"), ""), doc.kind);
         let Some(stream) = &object.stream else {
-            mutants.doc(
-                "stream added",
-                &doc.with_stream(index + 1, b"hidden".to_vec()),
-            );
+            mutants.doc("stream added", &doc.with_stream(index + 1, b"hidden".to_vec()));
             continue;
         };
         let length = stream.len();
-        for other in [
-            0,
-            length - 1,
-            length + 1,
-            length + 10,
-            length + 100_000,
-            usize::MAX / 2,
-        ] {
+        for other in [0, length - 1, length + 1, length + 10, length + 100_000, usize::MAX / 2] {
             mutants.doc("length", &doc.with_key(index + 1, "Length", raw(other)));
         }
-        mutants.doc(
-            "indirect length",
-            &doc.with_key(index + 1, "Length", V::Ref(1)),
-        );
+        mutants.doc("indirect length", &doc.with_key(index + 1, "Length", V::Ref(1)));
         let mut bare = doc.clone();
         bare.objects[index].stream = None;
         mutants.doc("stream gone", &bare);
@@ -504,9 +395,5 @@ pub fn mutate_entries(doc: &Doc, bytes: &[u8], xref: usize, mutants: &mut Mutant
 
 pub fn offset_of(bytes: &[u8], number: usize) -> usize {
     let head = format!("\n{number} 0 obj\n");
-    bytes
-        .windows(head.len())
-        .position(|window| window == head.as_bytes())
-        .unwrap()
-        + 1
+    bytes.windows(head.len()).position(|window| window == head.as_bytes()).unwrap() + 1
 }

@@ -22,15 +22,10 @@ pub enum Look {
 
 /// Walks every object once.
 pub fn look(bytes: &[u8]) -> Look {
-    let options = LoadOptions {
-        max_decompressed_size: Some(MAX_STREAM_BYTES),
-        ..LoadOptions::default()
-    };
+    let options = LoadOptions { max_decompressed_size: Some(MAX_STREAM_BYTES), ..LoadOptions::default() };
     let declared = bytes.windows(8).any(|window| window == b"/Encrypt");
     match Document::load_mem_with_options(bytes, options) {
-        Ok(document) if document.trailer.has(b"Encrypt") && document.encryption_state.is_none() => {
-            Look::Encrypted
-        }
+        Ok(document) if document.trailer.has(b"Encrypt") && document.encryption_state.is_none() => Look::Encrypted,
         Ok(document) => Look::Counted(count(&document)),
         // Encrypted in a way the reader does not know (certificates, for one): nobody here opens it.
         Err(_) if declared => Look::Encrypted,
@@ -54,69 +49,41 @@ fn visit(object: &Object, nesting: u32, counts: &mut BTreeMap<ActiveContent, u32
         return;
     }
     match object {
-        Object::Array(items) => items
-            .iter()
-            .for_each(|item| visit(item, nesting + 1, counts)),
+        Object::Array(items) => items.iter().for_each(|item| visit(item, nesting + 1, counts)),
         Object::Dictionary(dictionary) => visit_dictionary(dictionary, nesting, counts),
         Object::Stream(stream) => visit_dictionary(&stream.dict, nesting, counts),
         _ => {}
     }
 }
 
-fn visit_dictionary(
-    dictionary: &Dictionary,
-    nesting: u32,
-    counts: &mut BTreeMap<ActiveContent, u32>,
-) {
+fn visit_dictionary(dictionary: &Dictionary, nesting: u32, counts: &mut BTreeMap<ActiveContent, u32>) {
     for kind in kinds(dictionary) {
         let sum = counts.entry(kind).or_insert(0);
         *sum = sum.saturating_add(1);
     }
-    dictionary
-        .iter()
-        .for_each(|(_, value)| visit(value, nesting + 1, counts));
+    dictionary.iter().for_each(|(_, value)| visit(value, nesting + 1, counts));
 }
 
 fn name<'a>(dictionary: &'a Dictionary, key: &[u8]) -> &'a [u8] {
-    dictionary
-        .get(key)
-        .and_then(Object::as_name)
-        .unwrap_or_default()
+    dictionary.get(key).and_then(Object::as_name).unwrap_or_default()
 }
 
 fn kinds(dictionary: &Dictionary) -> Vec<ActiveContent> {
     let has = |key: &[u8]| dictionary.has(key);
     let action = name(dictionary, b"S");
     let subtype = name(dictionary, b"Subtype");
-    let multimedia = matches!(
-        subtype,
-        b"RichMedia" | b"3D" | b"Movie" | b"Sound" | b"Screen"
-    ) || matches!(
-        action,
-        b"Rendition" | b"Movie" | b"Sound" | b"RichMediaExecute"
-    );
-    let annotation = has(b"Rect")
-        && !subtype.is_empty()
-        && !matches!(subtype, b"Link" | b"Widget")
-        && !multimedia;
+    let multimedia = matches!(subtype, b"RichMedia" | b"3D" | b"Movie" | b"Sound" | b"Screen")
+        || matches!(action, b"Rendition" | b"Movie" | b"Sound" | b"RichMediaExecute");
+    let annotation = has(b"Rect") && !subtype.is_empty() && !matches!(subtype, b"Link" | b"Widget") && !multimedia;
     let signature = name(dictionary, b"Type") == b"Sig" || has(b"ByteRange");
     [
-        (
-            action == b"JavaScript" || has(b"JS"),
-            ActiveContent::PdfJavascript,
-        ),
+        (action == b"JavaScript" || has(b"JS"), ActiveContent::PdfJavascript),
         (has(b"OpenAction"), ActiveContent::PdfOpenAction),
         (has(b"AA"), ActiveContent::PdfAdditionalActions),
         (action == b"Launch", ActiveContent::PdfLaunch),
         (action == b"URI", ActiveContent::PdfUri),
-        (
-            matches!(action, b"GoToR" | b"GoToE"),
-            ActiveContent::PdfRemoteGoTo,
-        ),
-        (
-            matches!(action, b"SubmitForm" | b"ImportData"),
-            ActiveContent::PdfSubmitForm,
-        ),
+        (matches!(action, b"GoToR" | b"GoToE"), ActiveContent::PdfRemoteGoTo),
+        (matches!(action, b"SubmitForm" | b"ImportData"), ActiveContent::PdfSubmitForm),
         (has(b"EF"), ActiveContent::PdfAttachment),
         (has(b"AcroForm"), ActiveContent::PdfForm),
         (has(b"XFA"), ActiveContent::PdfXfa),
@@ -124,10 +91,7 @@ fn kinds(dictionary: &Dictionary) -> Vec<ActiveContent> {
         (annotation, ActiveContent::PdfAnnotation),
         (signature, ActiveContent::PdfSignature),
         (has(b"OCProperties"), ActiveContent::PdfOptionalContent),
-        (
-            has(b"FontFile") || has(b"FontFile2") || has(b"FontFile3"),
-            ActiveContent::EmbeddedFont,
-        ),
+        (has(b"FontFile") || has(b"FontFile2") || has(b"FontFile3"), ActiveContent::EmbeddedFont),
         (has(b"Metadata"), ActiveContent::Metadata),
     ]
     .into_iter()
@@ -142,9 +106,7 @@ mod tests {
 
     fn document(catalog: Dictionary, more: Vec<Dictionary>) -> Vec<u8> {
         let mut document = Document::with_version("1.7");
-        let pages = document.add_object(
-            dictionary! { "Type" => "Pages", "Kids" => Vec::<Object>::new(), "Count" => 0 },
-        );
+        let pages = document.add_object(dictionary! { "Type" => "Pages", "Kids" => Vec::<Object>::new(), "Count" => 0 });
         let mut root = catalog;
         root.set("Type", "Catalog");
         root.set("Pages", pages);
@@ -160,8 +122,7 @@ mod tests {
 
     #[test]
     fn actions_and_annotations_are_counted() {
-        let javascript =
-            dictionary! { "S" => "JavaScript", "JS" => Object::string_literal("app.alert(1)") };
+        let javascript = dictionary! { "S" => "JavaScript", "JS" => Object::string_literal("app.alert(1)") };
         let bytes = document(
             dictionary! { "OpenAction" => javascript, "AcroForm" => dictionary! { "XFA" => Object::Null } },
             vec![
@@ -171,9 +132,7 @@ mod tests {
                 dictionary! { "Subtype" => "Text", "Rect" => Vec::<Object>::new() },
             ],
         );
-        let Look::Counted(counts) = look(&bytes) else {
-            panic!("not read")
-        };
+        let Look::Counted(counts) = look(&bytes) else { panic!("not read") };
         for kind in [
             ActiveContent::PdfJavascript,
             ActiveContent::PdfOpenAction,
@@ -191,9 +150,6 @@ mod tests {
     #[test]
     fn rubbish_is_unreadable_and_unknown_encryption_encrypted() {
         assert_eq!(look(b"%PDF-1.7\nnothing"), Look::Unreadable);
-        assert_eq!(
-            look(b"%PDF-1.7\ntrailer <</Encrypt 3 0 R>>"),
-            Look::Encrypted
-        );
+        assert_eq!(look(b"%PDF-1.7\ntrailer <</Encrypt 3 0 R>>"), Look::Encrypted);
     }
 }

@@ -23,12 +23,7 @@ pub trait MemberSink {
     ///
     /// # Errors
     /// When the other side is gone.
-    fn entry(
-        &mut self,
-        path: Vec<Vec<u8>>,
-        kind: EntryKind,
-        size_bytes: u64,
-    ) -> Result<(), WireError>;
+    fn entry(&mut self, path: Vec<Vec<u8>>, kind: EntryKind, size_bytes: u64) -> Result<(), WireError>;
     /// Some of its bytes.
     ///
     /// # Errors
@@ -89,11 +84,7 @@ impl UnpackError {
         match self {
             Self::Members(n) | Self::Ratio(n) => *n as u64,
             Self::Expanded(n) => *n,
-            Self::Encrypted
-            | Self::Malformed
-            | Self::Unsupported
-            | Self::Read(_)
-            | Self::Sink(_) => 0,
+            Self::Encrypted | Self::Malformed | Self::Unsupported | Self::Read(_) | Self::Sink(_) => 0,
         }
     }
 }
@@ -116,9 +107,7 @@ pub fn unpack(
     match format {
         Format::Zip => zip::unpack(content, &mut members),
         Format::Tar => tar::unpack(content, &mut members),
-        Format::Gzip | Format::Bzip2 | Format::Xz => {
-            stream::unpack(content, format, inner_name, &mut members)
-        }
+        Format::Gzip | Format::Bzip2 | Format::Xz => stream::unpack(content, format, inner_name, &mut members),
         _ => Err(UnpackError::Unsupported),
     }
 }
@@ -133,18 +122,8 @@ pub(crate) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub(crate) fn new(
-        packed_bytes: u64,
-        limits: UnpackLimits,
-        sink: &'a mut dyn MemberSink,
-    ) -> Self {
-        Self {
-            packed_bytes,
-            expanded_bytes: 0,
-            count: 0,
-            limits,
-            sink,
-        }
+    pub(crate) fn new(packed_bytes: u64, limits: UnpackLimits, sink: &'a mut dyn MemberSink) -> Self {
+        Self { packed_bytes, expanded_bytes: 0, count: 0, limits, sink }
     }
 
     /// Counts one more member before anything of it is handed on.
@@ -157,38 +136,21 @@ impl<'a> Members<'a> {
     }
 
     /// A member without bytes: directory, link, device, or one that cannot be opened.
-    pub(crate) fn bare(
-        &mut self,
-        name: &[u8],
-        kind: EntryKind,
-        size_bytes: u64,
-        failure: Option<Failure>,
-    ) -> Result<(), UnpackError> {
+    pub(crate) fn bare(&mut self, name: &[u8], kind: EntryKind, size_bytes: u64, failure: Option<Failure>) -> Result<(), UnpackError> {
         self.admit()?;
-        self.sink
-            .entry(components(name), kind, size_bytes)
-            .map_err(UnpackError::Sink)?;
+        self.sink.entry(components(name), kind, size_bytes).map_err(UnpackError::Sink)?;
         self.sink.end(failure).map_err(UnpackError::Sink)
     }
 
     /// A member with its bytes, as far as limits and the decoder let it.
-    pub(crate) fn file(
-        &mut self,
-        name: &[u8],
-        size_bytes: u64,
-        reader: &mut dyn Read,
-    ) -> Result<(), UnpackError> {
+    pub(crate) fn file(&mut self, name: &[u8], size_bytes: u64, reader: &mut dyn Read) -> Result<(), UnpackError> {
         self.admit()?;
-        self.sink
-            .entry(components(name), EntryKind::File, size_bytes)
-            .map_err(UnpackError::Sink)?;
+        self.sink.entry(components(name), EntryKind::File, size_bytes).map_err(UnpackError::Sink)?;
         match self.pump(reader) {
             Ok(failure) => self.sink.end(failure).map_err(UnpackError::Sink),
             Err(error @ UnpackError::Sink(_)) => Err(error),
             Err(error) => {
-                self.sink
-                    .end(Some(error.failure()))
-                    .map_err(UnpackError::Sink)?;
+                self.sink.end(Some(error.failure())).map_err(UnpackError::Sink)?;
                 Err(error)
             }
         }
@@ -209,19 +171,14 @@ impl<'a> Members<'a> {
             if self.expanded_bytes > self.limits.max_expanded_bytes {
                 return Err(UnpackError::Expanded(self.limits.max_expanded_bytes));
             }
-            let most = self
-                .packed_bytes
-                .saturating_mul(u64::from(self.limits.max_ratio))
-                .max(RATIO_FLOOR_BYTES);
+            let most = self.packed_bytes.saturating_mul(u64::from(self.limits.max_ratio)).max(RATIO_FLOOR_BYTES);
             if self.expanded_bytes > most {
                 return Err(UnpackError::Ratio(self.limits.max_ratio));
             }
             if member_bytes > self.limits.max_member_bytes {
                 return Ok(Some(Failure::Limit));
             }
-            self.sink
-                .bytes(chunk.get(..read).unwrap_or_default())
-                .map_err(UnpackError::Sink)?;
+            self.sink.bytes(chunk.get(..read).unwrap_or_default()).map_err(UnpackError::Sink)?;
         }
     }
 }
@@ -230,14 +187,8 @@ impl<'a> Members<'a> {
 /// `.` and empty components in between carry nothing and go.
 pub(crate) fn components(name: &[u8]) -> Vec<Vec<u8>> {
     let absolute = matches!(name.first(), Some(b'/' | b'\\'));
-    let parts = name
-        .split(|byte| matches!(byte, b'/' | b'\\'))
-        .filter(|part| !part.is_empty() && *part != b".");
-    absolute
-        .then(Vec::new)
-        .into_iter()
-        .chain(parts.map(<[u8]>::to_vec))
-        .collect()
+    let parts = name.split(|byte| matches!(byte, b'/' | b'\\')).filter(|part| !part.is_empty() && *part != b".");
+    absolute.then(Vec::new).into_iter().chain(parts.map(<[u8]>::to_vec)).collect()
 }
 
 #[cfg(test)]
@@ -251,10 +202,7 @@ pub(crate) mod tests {
         pub path: Vec<Vec<u8>>,
         pub kind: Option<EntryKind>,
         pub bytes: Vec<u8>,
-        #[expect(
-            clippy::option_option,
-            reason = "not ended, ended whole, ended with a failure"
-        )]
+        #[expect(clippy::option_option, reason = "not ended, ended whole, ended with a failure")]
         pub end: Option<Option<Failure>>,
     }
 
@@ -263,11 +211,7 @@ pub(crate) mod tests {
 
     impl MemberSink for Recorder {
         fn entry(&mut self, path: Vec<Vec<u8>>, kind: EntryKind, _: u64) -> Result<(), WireError> {
-            self.0.push(Seen {
-                path,
-                kind: Some(kind),
-                ..Seen::default()
-            });
+            self.0.push(Seen { path, kind: Some(kind), ..Seen::default() });
             Ok(())
         }
         fn bytes(&mut self, bytes: &[u8]) -> Result<(), WireError> {
@@ -280,37 +224,18 @@ pub(crate) mod tests {
         }
     }
 
-    pub(crate) const ROOMY: UnpackLimits = UnpackLimits {
-        max_members: 100,
-        max_expanded_bytes: 1 << 24,
-        max_ratio: 1000,
-        max_member_bytes: 1 << 23,
-    };
+    pub(crate) const ROOMY: UnpackLimits =
+        UnpackLimits { max_members: 100, max_expanded_bytes: 1 << 24, max_ratio: 1000, max_member_bytes: 1 << 23 };
 
-    pub(crate) fn run(
-        bytes: Vec<u8>,
-        format: Format,
-        limits: UnpackLimits,
-    ) -> (Vec<Seen>, Result<(), UnpackError>) {
+    pub(crate) fn run(bytes: Vec<u8>, format: Format, limits: UnpackLimits) -> (Vec<Seen>, Result<(), UnpackError>) {
         let mut recorder = Recorder::default();
-        let outcome = unpack(
-            &mut Content::from_bytes(bytes),
-            format,
-            b"inner",
-            &limits,
-            &mut recorder,
-        );
+        let outcome = unpack(&mut Content::from_bytes(bytes), format, b"inner", &limits, &mut recorder);
         (recorder.0, outcome)
     }
 
     #[test]
     fn names_keep_what_is_dangerous() {
-        let of = |name: &[u8]| {
-            components(name)
-                .iter()
-                .map(|c| String::from_utf8_lossy(c).into_owned())
-                .collect::<Vec<_>>()
-        };
+        let of = |name: &[u8]| components(name).iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect::<Vec<_>>();
         assert_eq!(of(b"a/b.txt"), ["a", "b.txt"]);
         assert_eq!(of(b"../../x"), ["..", "..", "x"]);
         assert_eq!(of(b"/etc/passwd"), ["", "etc", "passwd"]);
@@ -322,34 +247,26 @@ pub(crate) mod tests {
     fn sample(format: Format) -> Vec<u8> {
         use std::io::Write as _;
         match format {
-            Format::Zip => {
-                crate::identify::package::tests::package(&[("a/b", "hello"), ("c", "world")])
-            }
+            Format::Zip => crate::identify::package::tests::package(&[("a/b", "hello"), ("c", "world")]),
             Format::Tar => {
                 let mut builder = ::tar::Builder::new(Vec::new());
                 let mut header = ::tar::Header::new_gnu();
                 header.set_size(5);
-                builder
-                    .append_data(&mut header, "a", &b"hello"[..])
-                    .unwrap();
+                builder.append_data(&mut header, "a", &b"hello"[..]).unwrap();
                 builder.into_inner().unwrap()
             }
             Format::Gzip => {
-                let mut encoder =
-                    flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+                let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
                 encoder.write_all(b"hello").unwrap();
                 encoder.finish().unwrap()
             }
             Format::Bzip2 => {
-                let mut encoder =
-                    bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+                let mut encoder = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
                 encoder.write_all(b"hello").unwrap();
                 encoder.finish().unwrap()
             }
             _ => {
-                let mut writer =
-                    lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default())
-                        .unwrap();
+                let mut writer = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
                 writer.write_all(b"hello").unwrap();
                 writer.finish().unwrap()
             }

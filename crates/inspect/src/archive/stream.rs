@@ -7,12 +7,7 @@ use flate2::read::MultiGzDecoder;
 use lzma_rust2::XzReader;
 use model::Format;
 
-pub(super) fn unpack(
-    content: &mut Content,
-    format: Format,
-    inner_name: &[u8],
-    members: &mut Members<'_>,
-) -> Result<(), UnpackError> {
+pub(super) fn unpack(content: &mut Content, format: Format, inner_name: &[u8], members: &mut Members<'_>) -> Result<(), UnpackError> {
     // No size is claimed: gzip's own field is modulo 2^32 and only of the last member.
     match format {
         Format::Gzip => members.file(inner_name, 0, &mut MultiGzDecoder::new(content)),
@@ -20,11 +15,7 @@ pub(super) fn unpack(
         Format::Xz => {
             // BOUND: the dictionary is allocated as the header asks, and may ask for 4 GiB.
             const MAX_DICTIONARY_KIB: u32 = 256 << 10;
-            members.file(
-                inner_name,
-                0,
-                &mut XzReader::new_mem_limit(content, true, MAX_DICTIONARY_KIB),
-            )
+            members.file(inner_name, 0, &mut XzReader::new_mem_limit(content, true, MAX_DICTIONARY_KIB))
         }
         _ => Err(UnpackError::Unsupported),
     }
@@ -58,8 +49,7 @@ mod tests {
         let (seen, outcome) = run(encoder.finish().unwrap(), Format::Bzip2, ROOMY);
         outcome.unwrap();
         assert_eq!(seen[0].bytes, b"bz");
-        let mut writer =
-            lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
+        let mut writer = lzma_rust2::XzWriter::new(Vec::new(), lzma_rust2::XzOptions::default()).unwrap();
         writer.write_all(b"xz").unwrap();
         let (seen, outcome) = run(writer.finish().unwrap(), Format::Xz, ROOMY);
         outcome.unwrap();
@@ -69,24 +59,10 @@ mod tests {
     #[test]
     fn a_bomb_hits_the_ratio_and_a_cut_stream_is_malformed() {
         let bomb = gzip(&vec![0u8; 3 << 20]);
-        let (seen, outcome) = run(
-            bomb.clone(),
-            Format::Gzip,
-            UnpackLimits {
-                max_ratio: 50,
-                ..ROOMY
-            },
-        );
+        let (seen, outcome) = run(bomb.clone(), Format::Gzip, UnpackLimits { max_ratio: 50, ..ROOMY });
         assert!(matches!(outcome, Err(UnpackError::Ratio(50))));
         assert_eq!(seen[0].end, Some(Some(Failure::LimitRatio)));
-        let (seen, _) = run(
-            bomb[..bomb.len() - 9].to_vec(),
-            Format::Gzip,
-            UnpackLimits {
-                max_ratio: 1 << 20,
-                ..ROOMY
-            },
-        );
+        let (seen, _) = run(bomb[..bomb.len() - 9].to_vec(), Format::Gzip, UnpackLimits { max_ratio: 1 << 20, ..ROOMY });
         assert_eq!(seen[0].end, Some(Some(Failure::Malformed)));
     }
 }

@@ -21,11 +21,7 @@ pub(super) fn unpack(content: &mut Content, members: &mut Members<'_>) -> Result
             None => {}
         }
     }
-    if any {
-        Ok(())
-    } else {
-        Err(UnpackError::Malformed)
-    }
+    if any { Ok(()) } else { Err(UnpackError::Malformed) }
 }
 
 /// `None` for headers that only carry metadata of others.
@@ -33,10 +29,7 @@ fn kind_of(entry_type: EntryType) -> Option<EntryKind> {
     match entry_type {
         EntryType::Directory => Some(EntryKind::Directory),
         EntryType::Symlink | EntryType::Link => Some(EntryKind::Link),
-        EntryType::XGlobalHeader
-        | EntryType::XHeader
-        | EntryType::GNULongName
-        | EntryType::GNULongLink => None,
+        EntryType::XGlobalHeader | EntryType::XHeader | EntryType::GNULongName | EntryType::GNULongLink => None,
         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => Some(EntryKind::File),
         _ => Some(EntryKind::Special),
     }
@@ -63,30 +56,14 @@ mod tests {
     #[test]
     fn files_links_and_devices() {
         let mut builder = Builder::new(Vec::new());
-        builder
-            .append(&header(b"../up.txt", EntryType::Regular, 3), &b"abc"[..])
-            .unwrap();
-        builder
-            .append(&header(b"hard", EntryType::Link, 0), &b""[..])
-            .unwrap();
-        builder
-            .append(&header(b"dev", EntryType::Char, 0), &b""[..])
-            .unwrap();
-        builder
-            .append(&header(b"dir/", EntryType::Directory, 0), &b""[..])
-            .unwrap();
+        builder.append(&header(b"../up.txt", EntryType::Regular, 3), &b"abc"[..]).unwrap();
+        builder.append(&header(b"hard", EntryType::Link, 0), &b""[..]).unwrap();
+        builder.append(&header(b"dev", EntryType::Char, 0), &b""[..]).unwrap();
+        builder.append(&header(b"dir/", EntryType::Directory, 0), &b""[..]).unwrap();
         let (seen, outcome) = run(builder.into_inner().unwrap(), Format::Tar, ROOMY);
         outcome.unwrap();
         let kinds: Vec<_> = seen.iter().map(|s| s.kind.unwrap()).collect();
-        assert_eq!(
-            kinds,
-            [
-                EntryKind::File,
-                EntryKind::Link,
-                EntryKind::Special,
-                EntryKind::Directory
-            ]
-        );
+        assert_eq!(kinds, [EntryKind::File, EntryKind::Link, EntryKind::Special, EntryKind::Directory]);
         assert_eq!(seen[0].path, [b"..".to_vec(), b"up.txt".to_vec()]);
         assert_eq!(seen[0].bytes, b"abc");
     }
@@ -94,9 +71,7 @@ mod tests {
     #[test]
     fn a_cut_or_broken_archive_is_no_success() {
         let mut builder = Builder::new(Vec::new());
-        builder
-            .append(&header(b"a", EntryType::Regular, 2000), &[1u8; 2000][..])
-            .unwrap();
+        builder.append(&header(b"a", EntryType::Regular, 2000), &[1u8; 2000][..]).unwrap();
         let whole = builder.into_inner().unwrap();
         let (seen, outcome) = run(whole[..1000].to_vec(), Format::Tar, ROOMY);
         assert!(outcome.is_err() || seen.iter().any(|s| s.end == Some(Some(Failure::Malformed))));

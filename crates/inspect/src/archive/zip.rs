@@ -19,24 +19,14 @@ const END_SIGNATURE: &[u8; 4] = b"PK\x05\x06";
 pub(crate) fn open(content: &mut Content) -> Result<ZipArchive<&mut Content>, Failure> {
     let tail = content.tail(END_RECORD_BYTES).map_err(|_| Failure::Read)?;
     let end = end_record(&tail).ok_or(Failure::Malformed)?;
-    let number = |at: usize| {
-        tail.get(end + at..end + at + 2)
-            .map_or(0, |b| u16::from_le_bytes([b[0], b[1]]))
-    };
+    let number = |at: usize| tail.get(end + at..end + at + 2).map_or(0, |b| u16::from_le_bytes([b[0], b[1]]));
     // Several volumes: the disk number of this record, or of the directory, is not the first.
     if !matches!(number(4), 0 | 0xFFFF) || !matches!(number(6), 0 | 0xFFFF) {
         return Err(Failure::Unsupported);
     }
-    let directory_bytes = tail
-        .get(end + 12..end + 16)
-        .and_then(|b| b.try_into().ok())
-        .map_or(0, u32::from_le_bytes);
+    let directory_bytes = tail.get(end + 12..end + 16).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
     // A ZIP64 directory hides its size here; then the whole file bounds it.
-    let directory_bytes = if directory_bytes == u32::MAX {
-        content.len().min(MAX_DIRECTORY_BYTES)
-    } else {
-        u64::from(directory_bytes)
-    };
+    let directory_bytes = if directory_bytes == u32::MAX { content.len().min(MAX_DIRECTORY_BYTES) } else { u64::from(directory_bytes) };
     if directory_bytes > MAX_DIRECTORY_BYTES {
         return Err(Failure::Limit);
     }
@@ -46,20 +36,14 @@ pub(crate) fn open(content: &mut Content) -> Result<ZipArchive<&mut Content>, Fa
 /// Offset of the end-of-central-directory record in the tail of a file, the last that is complete.
 pub(crate) fn end_record(tail: &[u8]) -> Option<usize> {
     let last = tail.len().checked_sub(22)?;
-    (0..=last)
-        .rev()
-        .find(|at| tail.get(*at..*at + 4) == Some(END_SIGNATURE))
+    (0..=last).rev().find(|at| tail.get(*at..*at + 4) == Some(END_SIGNATURE))
 }
 
 fn failure(error: &ZipError) -> Failure {
     match error {
-        ZipError::UnsupportedArchive(text) if *text == ZipError::PASSWORD_REQUIRED => {
-            Failure::Encrypted
-        }
+        ZipError::UnsupportedArchive(text) if *text == ZipError::PASSWORD_REQUIRED => Failure::Encrypted,
         ZipError::InvalidPassword => Failure::Encrypted,
-        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => {
-            Failure::Unsupported
-        }
+        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => Failure::Unsupported,
         _ => Failure::Malformed,
     }
 }
@@ -72,30 +56,19 @@ pub(super) fn unpack(content: &mut Content, members: &mut Members<'_>) -> Result
     })?;
     // Two directories, hidden members, the same name twice, overlapping data, local headers that differ: readers would
     // disagree about what is inside, so nobody gets to read it.
-    archive
-        .validate_header_consistency()
-        .map_err(|_| UnpackError::Malformed)?;
+    archive.validate_header_consistency().map_err(|_| UnpackError::Malformed)?;
     for index in 0..archive.len() {
         unpack_member(&mut archive, index, members)?;
     }
     Ok(())
 }
 
-fn unpack_member(
-    archive: &mut ZipArchive<&mut Content>,
-    index: usize,
-    members: &mut Members<'_>,
-) -> Result<(), UnpackError> {
+fn unpack_member(archive: &mut ZipArchive<&mut Content>, index: usize, members: &mut Members<'_>) -> Result<(), UnpackError> {
     let (name, size, kind, encrypted) = {
         let Ok(entry) = archive.by_index_data(index) else {
             return Err(UnpackError::Malformed);
         };
-        (
-            entry.name_raw().to_vec(),
-            entry.size(),
-            kind_of(&entry),
-            entry.encrypted(),
-        )
+        (entry.name_raw().to_vec(), entry.size(), kind_of(&entry), entry.encrypted())
     };
     match kind {
         EntryKind::File => {}
@@ -132,9 +105,7 @@ mod tests {
     fn build(members: &[(&str, &[u8])]) -> Vec<u8> {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, bytes) in members {
-            writer
-                .start_file(*name, SimpleFileOptions::default())
-                .unwrap();
+            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
             writer.write_all(bytes).unwrap();
         }
         writer.finish().unwrap().into_inner()
@@ -142,11 +113,7 @@ mod tests {
 
     #[test]
     fn members_come_out_whole() {
-        let (seen, outcome) = run(
-            build(&[("a/b.txt", b"hello"), ("c", b"")]),
-            Format::Zip,
-            ROOMY,
-        );
+        let (seen, outcome) = run(build(&[("a/b.txt", b"hello"), ("c", b"")]), Format::Zip, ROOMY);
         outcome.unwrap();
         assert_eq!(seen.len(), 2);
         assert_eq!(seen[0].path, [b"a".to_vec(), b"b.txt".to_vec()]);
@@ -157,32 +124,21 @@ mod tests {
     #[test]
     fn path_tricks_are_passed_on_as_they_are() {
         let mut bytes = build(&[("aa/aa/evil", b"x"), ("C!!win!x", b"y")]);
-        for (from, to) in [
-            (&b"aa/aa/evil"[..], &b"../../evil"[..]),
-            (b"C!!win!x", b"C:\\win\\x"),
-        ] {
+        for (from, to) in [(&b"aa/aa/evil"[..], &b"../../evil"[..]), (b"C!!win!x", b"C:\\win\\x")] {
             while let Some(at) = bytes.windows(from.len()).position(|w| w == from) {
                 bytes[at..at + to.len()].copy_from_slice(to);
             }
         }
         let (seen, outcome) = run(bytes, Format::Zip, ROOMY);
         outcome.unwrap();
-        assert_eq!(
-            seen[0].path,
-            [b"..".to_vec(), b"..".to_vec(), b"evil".to_vec()]
-        );
-        assert_eq!(
-            seen[1].path,
-            [b"C:".to_vec(), b"win".to_vec(), b"x".to_vec()]
-        );
+        assert_eq!(seen[0].path, [b"..".to_vec(), b"..".to_vec(), b"evil".to_vec()]);
+        assert_eq!(seen[1].path, [b"C:".to_vec(), b"win".to_vec(), b"x".to_vec()]);
     }
 
     #[test]
     fn links_have_no_bytes() {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-        writer
-            .add_symlink("link", "/etc/passwd", SimpleFileOptions::default())
-            .unwrap();
+        writer.add_symlink("link", "/etc/passwd", SimpleFileOptions::default()).unwrap();
         let (seen, _) = run(writer.finish().unwrap().into_inner(), Format::Zip, ROOMY);
         assert_eq!(seen[0].kind, Some(EntryKind::Link));
         assert!(seen[0].bytes.is_empty());
@@ -192,44 +148,18 @@ mod tests {
     fn a_bomb_stops_at_each_limit() {
         let zeros = vec![0u8; 4 << 20];
         let bomb = build(&[("zeros", &zeros), ("next", b"n")]);
-        let (_, outcome) = run(
-            bomb.clone(),
-            Format::Zip,
-            UnpackLimits {
-                max_ratio: 100,
-                ..ROOMY
-            },
-        );
+        let (_, outcome) = run(bomb.clone(), Format::Zip, UnpackLimits { max_ratio: 100, ..ROOMY });
         assert!(matches!(outcome, Err(UnpackError::Ratio(100))));
-        let limits = UnpackLimits {
-            max_expanded_bytes: 2 << 20,
-            max_ratio: 1 << 20,
-            ..ROOMY
-        };
+        let limits = UnpackLimits { max_expanded_bytes: 2 << 20, max_ratio: 1 << 20, ..ROOMY };
         let (seen, outcome) = run(bomb.clone(), Format::Zip, limits);
         assert!(matches!(outcome, Err(UnpackError::Expanded(_))));
         assert!(seen[0].bytes.len() <= 2 << 20);
         assert_eq!(seen[0].end, Some(Some(Failure::LimitExpanded)));
-        let limits = UnpackLimits {
-            max_member_bytes: 1 << 20,
-            max_ratio: 1 << 20,
-            ..ROOMY
-        };
+        let limits = UnpackLimits { max_member_bytes: 1 << 20, max_ratio: 1 << 20, ..ROOMY };
         let (seen, outcome) = run(bomb.clone(), Format::Zip, limits);
         outcome.unwrap();
-        assert_eq!(
-            (seen[0].end, seen[1].end),
-            (Some(Some(Failure::Limit)), Some(None))
-        );
-        let (seen, outcome) = run(
-            bomb,
-            Format::Zip,
-            UnpackLimits {
-                max_members: 1,
-                max_ratio: 1 << 20,
-                ..ROOMY
-            },
-        );
+        assert_eq!((seen[0].end, seen[1].end), (Some(Some(Failure::Limit)), Some(None)));
+        let (seen, outcome) = run(bomb, Format::Zip, UnpackLimits { max_members: 1, max_ratio: 1 << 20, ..ROOMY });
         assert!(matches!(outcome, Err(UnpackError::Members(1))));
         assert_eq!(seen.len(), 1);
     }
@@ -243,20 +173,14 @@ mod tests {
         }
         // A local header that names another file than the directory.
         let mut other = build(&[("harmless.txt", b"1")]);
-        let at = other
-            .windows(12)
-            .position(|w| w == b"harmless.txt")
-            .unwrap();
+        let at = other.windows(12).position(|w| w == b"harmless.txt").unwrap();
         other[at..at + 12].copy_from_slice(b"harmful!.exe");
         // One archive after the other: the first directory is hidden.
         let mut two = build(&[("first", b"1")]);
         two.extend(build(&[("second", b"2")]));
         for bytes in [twice, other, two] {
             let (seen, outcome) = run(bytes, Format::Zip, ROOMY);
-            assert!(
-                matches!(outcome, Err(UnpackError::Malformed)),
-                "{outcome:?}"
-            );
+            assert!(matches!(outcome, Err(UnpackError::Malformed)), "{outcome:?}");
             assert!(seen.is_empty());
         }
     }
@@ -271,11 +195,7 @@ mod tests {
             lying[at..at + 4].copy_from_slice(&10u32.to_le_bytes());
         }
         let (seen, _) = run(lying, Format::Zip, ROOMY);
-        assert!(
-            seen.iter().all(|s| s.end != Some(None)),
-            "{:?}",
-            seen.iter().map(|s| s.end).collect::<Vec<_>>()
-        );
+        assert!(seen.iter().all(|s| s.end != Some(None)), "{:?}", seen.iter().map(|s| s.end).collect::<Vec<_>>());
     }
 
     #[test]
@@ -283,9 +203,7 @@ mod tests {
         let mut bytes = build(&[("plain", b"p"), ("secret", b"0123456789abcdef")]);
         // Flag bit 0 in local and central header of the second member.
         for (signature, flag_at, name_at) in [(b"PK\x03\x04", 6, 30), (b"PK\x01\x02", 8, 46)] {
-            let at = (0..bytes.len()).find(|at| {
-                bytes[*at..].starts_with(signature) && bytes[at + name_at..].starts_with(b"secret")
-            });
+            let at = (0..bytes.len()).find(|at| bytes[*at..].starts_with(signature) && bytes[at + name_at..].starts_with(b"secret"));
             bytes[at.unwrap() + flag_at] |= 1;
         }
         let (seen, outcome) = run(bytes, Format::Zip, ROOMY);
@@ -299,9 +217,6 @@ mod tests {
         let mut bytes = build(&[("a", b"1")]);
         let end = end_record(&bytes).unwrap();
         bytes[end + 4] = 3;
-        assert!(matches!(
-            run(bytes, Format::Zip, ROOMY).1,
-            Err(UnpackError::Unsupported)
-        ));
+        assert!(matches!(run(bytes, Format::Zip, ROOMY).1, Err(UnpackError::Unsupported)));
     }
 }

@@ -31,16 +31,8 @@ const TABLE: &[Magic] = &[
     Magic(0, b"FasTX", Format::Bytecode),
     Magic(0, b"\x4C\0\0\0\x01\x14\x02\0", Format::Lnk),
     Magic(0, b"ITSF", Format::Chm),
-    Magic(
-        0,
-        b"\xE4\x52\x5C\x7B\x8C\xD8\xA7\x4D\xAE\xB1\x53\x78\xD0\x29\x96\xD3",
-        Format::OneNote,
-    ),
-    Magic(
-        0,
-        b"\xA1\x2F\xFF\x43\xD9\xEF\x76\x4C\x9E\xE2\x10\xEA\x57\x22\x76\x5F",
-        Format::OneNote,
-    ),
+    Magic(0, b"\xE4\x52\x5C\x7B\x8C\xD8\xA7\x4D\xAE\xB1\x53\x78\xD0\x29\x96\xD3", Format::OneNote),
+    Magic(0, b"\xA1\x2F\xFF\x43\xD9\xEF\x76\x4C\x9E\xE2\x10\xEA\x57\x22\x76\x5F", Format::OneNote),
     Magic(0, b"MSCF\0\0\0\0", Format::Cab),
     Magic(0, b"Rar!\x1a\x07", Format::Rar),
     Magic(0, b"7z\xBC\xAF\x27\x1C", Format::SevenZip),
@@ -117,45 +109,27 @@ pub(super) const ZIP_SPANNED: &[u8] = b"PK\x07\x08";
 pub(super) const OLE: &[u8] = b"\xD0\xCF\x11\xE0\xA1\xB1\x1A\xE1";
 
 pub(super) fn at(bytes: &[u8], offset: usize, signature: &[u8]) -> bool {
-    bytes
-        .get(offset..)
-        .is_some_and(|rest| rest.starts_with(signature))
+    bytes.get(offset..).is_some_and(|rest| rest.starts_with(signature))
 }
 
 fn u16le(bytes: &[u8], offset: usize) -> Option<u16> {
-    bytes
-        .get(offset..offset + 2)?
-        .try_into()
-        .ok()
-        .map(u16::from_le_bytes)
+    bytes.get(offset..offset + 2)?.try_into().ok().map(u16::from_le_bytes)
 }
 
 fn u32le(bytes: &[u8], offset: usize) -> Option<u32> {
-    bytes
-        .get(offset..offset + 4)?
-        .try_into()
-        .ok()
-        .map(u32::from_le_bytes)
+    bytes.get(offset..offset + 4)?.try_into().ok().map(u32::from_le_bytes)
 }
 
 /// What the first bytes say, short of ZIP and OLE2, which need a look inside.
 pub(super) fn identify(head: &[u8]) -> Option<Format> {
-    program(head)
-        .or_else(|| table(head))
-        .or_else(|| boxed(head))
-        .or_else(|| image(head))
-        .or_else(|| metafile(head))
+    program(head).or_else(|| table(head)).or_else(|| boxed(head)).or_else(|| image(head)).or_else(|| metafile(head))
 }
 
 fn table(head: &[u8]) -> Option<Format> {
     let magic = TABLE.iter().find(|magic| at(head, magic.0, magic.1))?;
     // Short signatures made of letters only count where the bytes are no text; `GIF89a` starts no sentence.
-    let letters = head
-        .iter()
-        .take(64)
-        .all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7E));
-    let stands_alone =
-        magic.1.len() >= 6 || matches!(magic.2, Format::Pdf | Format::Rtf | Format::Postscript);
+    let letters = head.iter().take(64).all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7E));
+    let stands_alone = magic.1.len() >= 6 || matches!(magic.2, Format::Pdf | Format::Rtf | Format::Postscript);
     (!letters || stands_alone).then_some(magic.2)
 }
 
@@ -164,32 +138,18 @@ fn program(head: &[u8]) -> Option<Format> {
     if at(head, 0, b"MZ") || at(head, 0, b"ZM") {
         let header = u32le(head, 0x3C).map_or(usize::MAX, |offset| offset as usize);
         let signature = header.checked_add(4).and_then(|end| head.get(header..end));
-        if signature.is_some_and(|s| {
-            s.starts_with(b"PE\0\0")
-                || s.starts_with(b"NE")
-                || s.starts_with(b"LE")
-                || s.starts_with(b"LX")
-        }) {
+        if signature.is_some_and(|s| s.starts_with(b"PE\0\0") || s.starts_with(b"NE") || s.starts_with(b"LE") || s.starts_with(b"LX")) {
             return Some(Format::Pe);
         }
         // A DOS header without its controls is a word in a text.
-        return head
-            .iter()
-            .take(64)
-            .any(|byte| *byte < 9)
-            .then_some(Format::DosProgram);
+        return head.iter().take(64).any(|byte| *byte < 9).then_some(Format::DosProgram);
     }
     if at(head, 0, b"\xCA\xFE\xBA\xBE") {
         // Java: minor and major version, major from 45. Universal binary: number of architectures.
         let second = head.get(4..8)?.try_into().ok().map(u32::from_be_bytes)?;
-        return Some(if second & 0xFFFF >= 45 {
-            Format::Java
-        } else {
-            Format::MachO
-        });
+        return Some(if second & 0xFFFF >= 45 { Format::Java } else { Format::MachO });
     }
-    let python = at(head, 2, b"\r\n")
-        && u16le(head, 0).is_some_and(|version| version > 3000 || version > 20_000);
+    let python = at(head, 2, b"\r\n") && u16le(head, 0).is_some_and(|version| version > 3000 || version > 20_000);
     (python && head.iter().take(16).any(|byte| *byte < 9)).then_some(Format::Bytecode)
 }
 
@@ -212,11 +172,7 @@ fn boxed(head: &[u8]) -> Option<Format> {
         // A generic brand: the compatible ones decide.
         b"mif1" | b"msf1" | b"mif3" => {
             let brands = head.get(12..head.len().min(64)).unwrap_or_default();
-            Some(if brands.windows(4).any(|brand| brand == b"avif") {
-                Format::Avif
-            } else {
-                Format::Heic
-            })
+            Some(if brands.windows(4).any(|brand| brand == b"avif") { Format::Avif } else { Format::Heic })
         }
         b"M4A " | b"M4B " | b"M4P " => Some(Format::Audio),
         _ => Some(Format::Video),
@@ -224,31 +180,20 @@ fn boxed(head: &[u8]) -> Option<Format> {
 }
 
 fn image(head: &[u8]) -> Option<Format> {
-    let bmp = at(head, 0, b"BM")
-        && matches!(
-            u32le(head, 14),
-            Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124)
-        );
+    let bmp = at(head, 0, b"BM") && matches!(u32le(head, 14), Some(12 | 16 | 40 | 52 | 56 | 64 | 108 | 124));
     if bmp {
         return Some(Format::Bmp);
     }
     // Icon or cursor: reserved 0, type 1 or 2, a plausible count, and the first entry's reserved byte and offset.
-    let icon = (at(head, 0, b"\0\0\x01\0") || at(head, 0, b"\0\0\x02\0"))
-        && matches!(u16le(head, 4), Some(1..=256));
-    (icon
-        && head.get(9) == Some(&0)
-        && u32le(head, 18).is_some_and(|offset| (22..1 << 20).contains(&offset)))
-    .then_some(Format::Ico)
+    let icon = (at(head, 0, b"\0\0\x01\0") || at(head, 0, b"\0\0\x02\0")) && matches!(u16le(head, 4), Some(1..=256));
+    (icon && head.get(9) == Some(&0) && u32le(head, 18).is_some_and(|offset| (22..1 << 20).contains(&offset))).then_some(Format::Ico)
 }
 
 fn metafile(head: &[u8]) -> Option<Format> {
     if at(head, 0, b"\x01\0\0\0") && at(head, 40, b" EMF") {
         return Some(Format::Metafile);
     }
-    let dwg = at(head, 0, b"AC10")
-        && head
-            .get(4..6)
-            .is_some_and(|version| version.iter().all(u8::is_ascii_digit));
+    let dwg = at(head, 0, b"AC10") && head.get(4..6).is_some_and(|version| version.iter().all(u8::is_ascii_digit));
     (dwg && head.iter().take(32).any(|byte| *byte == 0)).then_some(Format::Cad)
 }
 
@@ -260,11 +205,7 @@ pub(super) fn identify_deep(head: &[u8], tail: &[u8]) -> Option<Format> {
     if at(head, 32_769, b"CD001") || at(head, 32_769, b"BEA01") || at(head, 32_769, b"NSR0") {
         return Some(Format::Iso);
     }
-    let trailer = tail
-        .len()
-        .checked_sub(512)
-        .and_then(|start| tail.get(start..))
-        .unwrap_or_default();
+    let trailer = tail.len().checked_sub(512).and_then(|start| tail.get(start..)).unwrap_or_default();
     if trailer.starts_with(b"koly") || trailer.starts_with(b"conectix") {
         return Some(Format::DiskImage);
     }
@@ -272,8 +213,7 @@ pub(super) fn identify_deep(head: &[u8], tail: &[u8]) -> Option<Format> {
     let volume = at(head, 3, b"NTFS    ") || at(head, 3, b"EXFAT   ") || at(head, 3, b"-FVE-FS-");
     let fat = boot && (at(head, 54, b"FAT") || at(head, 82, b"FAT32"));
     let partitions = boot && (at(head, 512, b"EFI PART") || partition_table_fits(head));
-    let ext = at(head, 1080, b"\x53\xEF")
-        && at(head, 1024 + 58, b"\x01\0") | at(head, 1024 + 58, b"\x02\0");
+    let ext = at(head, 1080, b"\x53\xEF") && at(head, 1024 + 58, b"\x01\0") | at(head, 1024 + 58, b"\x02\0");
     (volume || fat || partitions || ext).then_some(Format::DiskImage)
 }
 
@@ -299,23 +239,10 @@ fn tar_checksum_fits(head: &[u8]) -> bool {
         return false;
     };
     let digits: Vec<u8> = field.iter().copied().filter(u8::is_ascii_digit).collect();
-    let Some(claimed) = std::str::from_utf8(&digits)
-        .ok()
-        .and_then(|text| u32::from_str_radix(text, 8).ok())
-    else {
+    let Some(claimed) = std::str::from_utf8(&digits).ok().and_then(|text| u32::from_str_radix(text, 8).ok()) else {
         return false;
     };
-    let sum: u32 = block
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| {
-            if (148..156).contains(&at) {
-                32
-            } else {
-                u32::from(*byte)
-            }
-        })
-        .sum();
+    let sum: u32 = block.iter().enumerate().map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) }).sum();
     claimed == sum && claimed > 256 && block.first().is_some_and(|byte| *byte != 0)
 }
 
@@ -355,44 +282,20 @@ mod tests {
         pe[0x3C] = 0x80;
         pe[0x80..0x84].copy_from_slice(b"PE\0\0");
         assert_eq!(identify(&pe), Some(Format::Pe));
-        assert_eq!(
-            identify(b"\xCA\xFE\xBA\xBE\0\0\0\x34more"),
-            Some(Format::Java)
-        );
-        assert_eq!(
-            identify(b"\xCA\xFE\xBA\xBE\0\0\0\x02more"),
-            Some(Format::MachO)
-        );
+        assert_eq!(identify(b"\xCA\xFE\xBA\xBE\0\0\0\x34more"), Some(Format::Java));
+        assert_eq!(identify(b"\xCA\xFE\xBA\xBE\0\0\0\x02more"), Some(Format::MachO));
         assert_eq!(identify(b"\x7fELF\x02\x01\x01\0"), Some(Format::Elf));
-        assert_eq!(
-            identify(b"\xA7\x0D\r\n\0\0\0\0\x12\x34\x56\x78"),
-            Some(Format::Bytecode)
-        );
+        assert_eq!(identify(b"\xA7\x0D\r\n\0\0\0\0\x12\x34\x56\x78"), Some(Format::Bytecode));
     }
 
     #[test]
     fn boxes_and_images() {
         assert_eq!(identify(b"RIFF\x10\0\0\0WEBPVP8 "), Some(Format::Webp));
-        assert_eq!(
-            identify(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"),
-            Some(Format::Heic)
-        );
-        assert_eq!(
-            identify(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif"),
-            Some(Format::Avif)
-        );
-        assert_eq!(
-            identify(b"\0\0\0\x18ftypisom\0\0\0\0isomavc1"),
-            Some(Format::Video)
-        );
-        assert_eq!(
-            identify(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"),
-            Some(Format::Bmp)
-        );
-        assert_eq!(
-            identify(b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0\x16\0\0\0"),
-            Some(Format::Ico)
-        );
+        assert_eq!(identify(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"), Some(Format::Heic));
+        assert_eq!(identify(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif"), Some(Format::Avif));
+        assert_eq!(identify(b"\0\0\0\x18ftypisom\0\0\0\0isomavc1"), Some(Format::Video));
+        assert_eq!(identify(b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0"), Some(Format::Bmp));
+        assert_eq!(identify(b"\0\0\x01\0\x01\0\x10\x10\0\0\x01\0\x20\0\x68\x04\0\0\x16\0\0\0"), Some(Format::Ico));
     }
 
     #[test]

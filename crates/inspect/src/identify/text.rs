@@ -30,9 +30,7 @@ pub(crate) fn decode(head: &[u8], tail: &[u8]) -> Option<String> {
 fn utf8_prefix(bytes: &[u8]) -> Option<&str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Some(text),
-        Err(error) if error.error_len().is_none() && bytes.len() >= 1 << 19 => {
-            std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()
-        }
+        Err(error) if error.error_len().is_none() && bytes.len() >= 1 << 19 => std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok(),
         Err(_) => None,
     }
 }
@@ -45,58 +43,33 @@ fn wide(head: &[u8], nul_at: usize) -> bool {
     }
     let pairs = sample.chunks_exact(2);
     let count = pairs.len();
-    let high = pairs
-        .clone()
-        .filter(|pair| pair.get(nul_at) == Some(&0))
-        .count();
-    let low = pairs
-        .filter(|pair| pair.get(1 - nul_at) == Some(&0))
-        .count();
+    let high = pairs.clone().filter(|pair| pair.get(nul_at) == Some(&0)).count();
+    let low = pairs.filter(|pair| pair.get(1 - nul_at) == Some(&0)).count();
     high * 10 >= count * 8 && low == 0
 }
 
 /// Windows-1252, when most of it is plain ASCII and hardly any byte means nothing there.
 fn western(bytes: &[u8]) -> Option<String> {
-    let plain = bytes
-        .iter()
-        .filter(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7E))
-        .count();
-    let unassigned = bytes
-        .iter()
-        .filter(|byte| matches!(byte, 0x81 | 0x8D | 0x8F | 0x90 | 0x9D))
-        .count();
-    (plain * 10 >= bytes.len() * 7 && unassigned * 200 <= bytes.len()).then(|| {
-        WINDOWS_1252
-            .decode_without_bom_handling(bytes)
-            .0
-            .into_owned()
-    })
+    let plain = bytes.iter().filter(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..=0x7E)).count();
+    let unassigned = bytes.iter().filter(|byte| matches!(byte, 0x81 | 0x8D | 0x8F | 0x90 | 0x9D)).count();
+    (plain * 10 >= bytes.len() * 7 && unassigned * 200 <= bytes.len())
+        .then(|| WINDOWS_1252.decode_without_bom_handling(bytes).0.into_owned())
 }
 
 /// At most two per cent controls; those of terminals and printers do not count.
 fn printable(text: &str) -> bool {
     let odd = |c: &char| {
-        c.is_control()
-            && !matches!(
-                c,
-                '\t' | '\n' | '\r' | '\u{8}' | '\u{c}' | '\u{7}' | '\u{1b}' | '\u{1a}' | '\u{85}'
-            )
+        c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{8}' | '\u{c}' | '\u{7}' | '\u{1b}' | '\u{1a}' | '\u{85}')
             || *c == '\u{FFFD}'
     };
-    let (all, controls) = text.chars().fold((0usize, 0usize), |(all, odds), c| {
-        (all + 1, odds + usize::from(odd(&c)))
-    });
+    let (all, controls) = text.chars().fold((0usize, 0usize), |(all, odds), c| (all + 1, odds + usize::from(odd(&c))));
     all > 0 && controls * 50 <= all
 }
 
 /// Which kind of text.
 pub(crate) fn classify(text: &str, extension: &str) -> Format {
     let body = text.trim_start_matches('\u{feff}').trim_start();
-    let lower: String = body
-        .chars()
-        .take(16 * 1024)
-        .collect::<String>()
-        .to_lowercase();
+    let lower: String = body.chars().take(16 * 1024).collect::<String>().to_lowercase();
     sealed(body, extension)
         .or_else(|| shortcut(&lower, extension))
         .or_else(|| markup::classify(body, &lower, extension))
@@ -113,12 +86,8 @@ pub(crate) fn binary_by_extension(head: &[u8], extension: &str) -> Format {
     let der = head.first() == Some(&0x30) && matches!(head.get(1), Some(0x80..=0x84));
     match extension {
         "p7m" | "p7s" | "p7e" if der => Format::EncryptedContainer,
-        "cer" | "crt" | "der" | "p12" | "pfx" | "p7b" | "p7c" | "key" | "csr" | "crl" if der => {
-            Format::KeyMaterial
-        }
-        "gpg" | "pgp" if head.first().is_some_and(|byte| byte & 0x80 != 0) => {
-            Format::EncryptedContainer
-        }
+        "cer" | "crt" | "der" | "p12" | "pfx" | "p7b" | "p7c" | "key" | "csr" | "crl" if der => Format::KeyMaterial,
+        "gpg" | "pgp" if head.first().is_some_and(|byte| byte & 0x80 != 0) => Format::EncryptedContainer,
         "dbf" if matches!(head.first(), Some(0x03 | 0x30 | 0x83 | 0x8B | 0xF5)) => Format::Database,
         "mp3" if magic_mp3(head) => Format::Audio,
         _ => Format::Unknown,
@@ -131,28 +100,16 @@ fn magic_mp3(head: &[u8]) -> bool {
 
 /// Keys and sealed messages in armour.
 fn sealed(body: &str, extension: &str) -> Option<Format> {
-    let armour = |what: &str| {
-        body.lines()
-            .take(200)
-            .any(|line| line.starts_with("-----BEGIN ") && line.contains(what))
-    };
-    if armour("PGP MESSAGE")
-        || armour("AGE ENCRYPTED FILE")
-        || armour("PKCS7")
-        || armour("CMS-----")
-    {
+    let armour = |what: &str| body.lines().take(200).any(|line| line.starts_with("-----BEGIN ") && line.contains(what));
+    if armour("PGP MESSAGE") || armour("AGE ENCRYPTED FILE") || armour("PKCS7") || armour("CMS-----") {
         return Some(Format::EncryptedContainer);
     }
-    let keys = armour("PRIVATE KEY")
-        || armour("KEY BLOCK")
-        || body.starts_with("PuTTY-User-Key-File")
-        || body.starts_with("AGE-SECRET-KEY-1");
-    let certificates = body.starts_with("-----BEGIN ")
-        && (armour("CERTIFICATE") || armour("PUBLIC KEY") || armour("CRL") || armour("PARAMETERS"));
-    let public = matches!(extension, "pub" | "")
-        && ["ssh-rsa AAAA", "ssh-ed25519 AAAA", "ecdsa-sha2-"]
-            .iter()
-            .any(|start| body.starts_with(start));
+    let keys =
+        armour("PRIVATE KEY") || armour("KEY BLOCK") || body.starts_with("PuTTY-User-Key-File") || body.starts_with("AGE-SECRET-KEY-1");
+    let certificates =
+        body.starts_with("-----BEGIN ") && (armour("CERTIFICATE") || armour("PUBLIC KEY") || armour("CRL") || armour("PARAMETERS"));
+    let public =
+        matches!(extension, "pub" | "") && ["ssh-rsa AAAA", "ssh-ed25519 AAAA", "ecdsa-sha2-"].iter().any(|start| body.starts_with(start));
     (keys || certificates || public).then_some(Format::KeyMaterial)
 }
 
@@ -162,15 +119,9 @@ fn shortcut(lower: &str, extension: &str) -> Option<Format> {
         return Some(Format::Reg);
     }
     let section = |name: &str| lower.lines().take(400).any(|line| line.trim() == name);
-    let first = lower
-        .lines()
-        .map(str::trim)
-        .find(|line| !line.is_empty() && !line.starts_with(';') && !line.starts_with('#'));
+    let first = lower.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(';') && !line.starts_with('#'));
     let first = first.unwrap_or_default();
-    if section("[autorun]") && (extension == "inf" || first == "[autorun]")
-        || section("[.shellclassinfo]")
-        || extension == "htt"
-    {
+    if section("[autorun]") && (extension == "inf" || first == "[autorun]") || section("[.shellclassinfo]") || extension == "htt" {
         return Some(Format::Autostart);
     }
     if section("[internetshortcut]") && (first.starts_with('[') || extension == "url")
@@ -179,9 +130,7 @@ fn shortcut(lower: &str, extension: &str) -> Option<Format> {
     {
         return Some(Format::Shortcut);
     }
-    if first == "[shell]" && (lower.contains("iconfile") || lower.contains("command="))
-        || lower.starts_with("full address:s:")
-    {
+    if first == "[shell]" && (lower.contains("iconfile") || lower.contains("command=")) || lower.starts_with("full address:s:") {
         return Some(Format::Shortcut);
     }
     let inf = section("[version]") && lower.contains("signature") || section("[defaultinstall]");
@@ -191,15 +140,11 @@ fn shortcut(lower: &str, extension: &str) -> Option<Format> {
 /// Sheets that fetch or run: web queries, data base queries, SYLK, DIF.
 fn fetching_sheet(body: &str, lower: &str, extension: &str) -> Option<Format> {
     let mut lines = lower.lines().map(str::trim);
-    let (first, second) = (
-        lines.next().unwrap_or_default(),
-        lines.next().unwrap_or_default(),
-    );
+    let (first, second) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     let query = first == "web" && second == "1" || first == "xlodbc";
     let sylk = body.starts_with("ID;P");
     let dif = first == "table" && second.starts_with("0,1");
-    (query || sylk || dif || matches!(extension, "iqy" | "oqy" | "dqy" | "rqy" | "slk" | "dif"))
-        .then_some(Format::SheetQuery)
+    (query || sylk || dif || matches!(extension, "iqy" | "oqy" | "dqy" | "rqy" | "slk" | "dif")).then_some(Format::SheetQuery)
 }
 
 /// RFC 5322 headers; a web archive is a mail with related parts.
@@ -238,19 +183,14 @@ fn mail(lower: &str, extension: &str) -> Option<Format> {
             return None;
         };
         let name = name.trim_end();
-        if !claims_mail
-            && !name
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-        {
+        if !claims_mail && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
             return None;
         }
         known.extend(KNOWN.iter().filter(|known| **known == name));
     }
     let has = |name: &str| known.contains(&&name);
     let enough = if claims_mail { 1 } else { 3 };
-    let posted = has("from")
-        && (has("mime-version") || has("received") || has("message-id") || has("date"))
+    let posted = has("from") && (has("mime-version") || has("received") || has("message-id") || has("date"))
         || has("mime-version") && has("content-type");
     if known.len() < enough || !posted {
         return None;
@@ -267,9 +207,7 @@ fn mail(lower: &str, extension: &str) -> Option<Format> {
 fn drawing(body: &str, extension: &str) -> Option<Format> {
     let mut lines = body.lines().map(str::trim);
     let dxf = lines.next() == Some("0") && lines.next() == Some("SECTION");
-    (dxf || body.starts_with("ISO-10303-21;")
-        || matches!(extension, "dxf" | "step" | "stp" | "igs" | "iges"))
-    .then_some(Format::Cad)
+    (dxf || body.starts_with("ISO-10303-21;") || matches!(extension, "dxf" | "step" | "stp" | "igs" | "iges")).then_some(Format::Cad)
 }
 
 fn plain(body: &str, extension: &str) -> Option<Format> {
@@ -287,10 +225,7 @@ fn looks_like_json(body: &str) -> bool {
     }
     let mut depth = 0i32;
     let mut closed = false;
-    let mut rest = body.get(..body.len().min(16 * 1024)).map_or_else(
-        || body.chars().take(4096).collect::<String>(),
-        str::to_owned,
-    );
+    let mut rest = body.get(..body.len().min(16 * 1024)).map_or_else(|| body.chars().take(4096).collect::<String>(), str::to_owned);
     let cut = rest.len() < body.len();
     let mut tokens = 0;
     while let Some(first) = rest.chars().next() {
@@ -312,14 +247,9 @@ fn looks_like_json(body: &str) -> bool {
             ',' | ':' => 1,
             c if c.is_whitespace() => c.len_utf8(),
             _ => {
-                let word = rest
-                    .find([',', ']', '}', ':', '\n', ' ', '\r', '\t'])
-                    .unwrap_or(rest.len());
+                let word = rest.find([',', ']', '}', ':', '\n', ' ', '\r', '\t']).unwrap_or(rest.len());
                 let text = rest.get(..word).unwrap_or_default();
-                if !matches!(text, "true" | "false" | "null")
-                    && text.parse::<f64>().is_err()
-                    && !(cut && word == rest.len())
-                {
+                if !matches!(text, "true" | "false" | "null") && text.parse::<f64>().is_err() && !(cut && word == rest.len()) {
                     return false;
                 }
                 word
@@ -354,33 +284,17 @@ mod tests {
     use super::*;
 
     fn of(text: &str, extension: &str) -> Format {
-        classify(
-            &decode(text.as_bytes(), text.as_bytes()).unwrap(),
-            extension,
-        )
+        classify(&decode(text.as_bytes(), text.as_bytes()).unwrap(), extension)
     }
 
     #[test]
     fn encodings() {
-        let wide: Vec<u8> = "Guten Tag, Welt\r\n"
-            .encode_utf16()
-            .flat_map(u16::to_le_bytes)
-            .collect();
+        let wide: Vec<u8> = "Guten Tag, Welt\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
         assert_eq!(decode(&wide, &[]).unwrap(), "Guten Tag, Welt\r\n");
-        let marked = [
-            &b"\xFE\xFF"[..],
-            &"Tag"
-                .encode_utf16()
-                .flat_map(u16::to_be_bytes)
-                .collect::<Vec<_>>(),
-        ]
-        .concat();
+        let marked = [&b"\xFE\xFF"[..], &"Tag".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>()].concat();
         assert_eq!(decode(&marked, &[]).unwrap(), "Tag");
         assert_eq!(decode(b"\xEF\xBB\xBFTag", &[]).unwrap(), "Tag");
-        assert_eq!(
-            decode(b"Gr\xFC\xDFe aus K\xF6ln am Rhein", &[]).unwrap(),
-            "Grüße aus Köln am Rhein"
-        );
+        assert_eq!(decode(b"Gr\xFC\xDFe aus K\xF6ln am Rhein", &[]).unwrap(), "Grüße aus Köln am Rhein");
         assert_eq!(decode(b"some\0thing", &[]), None);
         assert_eq!(decode(b"text", b"te\0xt"), None);
         assert_eq!(decode(&[0x81, 0x90, 0xFE, 0xC0, 0xC1, 0x9D], &[]), None);
@@ -391,23 +305,11 @@ mod tests {
         for (text, extension, format) in [
             ("[autorun]\r\nopen=evil.exe\r\n", "inf", Format::Autostart),
             ("[AutoRun]\nicon=x", "txt", Format::Autostart),
-            (
-                "[.ShellClassInfo]\nIconResource=x",
-                "ini",
-                Format::Autostart,
-            ),
+            ("[.ShellClassInfo]\nIconResource=x", "ini", Format::Autostart),
             ("[InternetShortcut]\nURL=http://x", "", Format::Shortcut),
             ("[Desktop Entry]\nExec=sh", "", Format::Shortcut),
-            (
-                "[Shell]\nCommand=2\nIconFile=\\\\x\\y",
-                "",
-                Format::Shortcut,
-            ),
-            (
-                "[Version]\nSignature=\"$Chicago$\"\n[DefaultInstall]",
-                "inf",
-                Format::Inf,
-            ),
+            ("[Shell]\nCommand=2\nIconFile=\\\\x\\y", "", Format::Shortcut),
+            ("[Version]\nSignature=\"$Chicago$\"\n[DefaultInstall]", "inf", Format::Inf),
             ("REGEDIT4\n\n[HKEY_CURRENT_USER]", "txt", Format::Reg),
             ("Windows Registry Editor Version 5.00\n", "", Format::Reg),
             ("[server]\nport=1\n[client]\nport=2\n", "ini", Format::Txt),
@@ -424,10 +326,7 @@ mod tests {
             ("TABLE\n0,1\n\"EXCEL\"\n", Format::SheetQuery),
             ("-----BEGIN RSA PRIVATE KEY-----\nMII", Format::KeyMaterial),
             ("-----BEGIN CERTIFICATE-----\nMII", Format::KeyMaterial),
-            (
-                "-----BEGIN PGP MESSAGE-----\n\nhQ",
-                Format::EncryptedContainer,
-            ),
+            ("-----BEGIN PGP MESSAGE-----\n\nhQ", Format::EncryptedContainer),
             ("  0\nSECTION\n  2\nHEADER\n", Format::Cad),
             ("ISO-10303-21;\nHEADER;\n", Format::Cad),
         ] {
@@ -437,13 +336,9 @@ mod tests {
 
     #[test]
     fn mails_are_told_from_prose() {
-        let mail =
-            "Received: from x by y\nFrom: a@b\nTo: c@d\nSubject: hi\nMIME-Version: 1.0\n\nbody";
+        let mail = "Received: from x by y\nFrom: a@b\nTo: c@d\nSubject: hi\nMIME-Version: 1.0\n\nbody";
         assert_eq!(of(mail, ""), Format::Eml);
-        assert_eq!(
-            of("Subject: plan\nNote: this is a list\n", "txt"),
-            Format::Txt
-        );
+        assert_eq!(of("Subject: plan\nNote: this is a list\n", "txt"), Format::Txt);
         let web = "From: <Saved by Blink>\nSnapshot-Content-Location: http://x\nSubject: x\nDate: y\nMIME-Version: 1.0\nContent-Type: multipart/related; boundary=x\n\n";
         assert_eq!(of(web, "mhtml"), Format::Mht);
     }

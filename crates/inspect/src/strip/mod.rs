@@ -62,24 +62,13 @@ const MAX_LINES: usize = 500;
 impl Removals {
     pub(crate) fn count(&mut self, kind: ActiveContent, name: Option<&str>) {
         let key = (kind, name.map(str::to_owned));
-        let key = if self.0.len() >= MAX_LINES && !self.0.contains_key(&key) {
-            (kind, None)
-        } else {
-            key
-        };
+        let key = if self.0.len() >= MAX_LINES && !self.0.contains_key(&key) { (kind, None) } else { key };
         let sum = self.0.entry(key).or_insert(0);
         *sum = sum.saturating_add(1);
     }
 
     fn list(self) -> Vec<RawRemoved> {
-        self.0
-            .into_iter()
-            .map(|((kind, name), count)| RawRemoved {
-                kind,
-                name: name.map(Foreign::new),
-                count,
-            })
-            .collect()
+        self.0.into_iter().map(|((kind, name), count)| RawRemoved { kind, name: name.map(Foreign::new), count }).collect()
     }
 }
 
@@ -137,9 +126,7 @@ pub fn strip(
         Container::Odf => odf::strip(content, &mut removals, max_output_bytes),
         Container::Rtf => rtf::strip(content, &mut removals, max_output_bytes),
         Container::Compound => ole::strip(content, &mut removals, max_output_bytes),
-        Container::Visio if content.head(2).map_err(StripError::Read)? == b"PK" => {
-            ooxml::strip(content, &mut removals, max_output_bytes)
-        }
+        Container::Visio if content.head(2).map_err(StripError::Read)? == b"PK" => ooxml::strip(content, &mut removals, max_output_bytes),
         Container::Visio => ole::strip(content, &mut removals, max_output_bytes),
     }?;
     out(&bytes).map_err(StripError::Sink)?;
@@ -154,10 +141,7 @@ pub(crate) mod tests {
     use std::io::{Cursor, Read as _};
     use zip::ZipArchive;
 
-    pub(crate) fn stripped(
-        bytes: Vec<u8>,
-        format: Format,
-    ) -> Result<(Vec<u8>, Vec<RawRemoved>), StripError> {
+    pub(crate) fn stripped(bytes: Vec<u8>, format: Format) -> Result<(Vec<u8>, Vec<RawRemoved>), StripError> {
         let mut out = Vec::new();
         let mut sink = |piece: &[u8]| {
             out.extend_from_slice(piece);
@@ -169,29 +153,20 @@ pub(crate) mod tests {
 
     pub(crate) fn names_in(bytes: &[u8]) -> Vec<String> {
         let archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
-        archive
-            .file_names()
-            .map(|name| name.unwrap().into_owned())
-            .collect()
+        archive.file_names().map(|name| name.unwrap().into_owned()).collect()
     }
 
     pub(crate) fn part_of(bytes: &[u8], name: &str) -> String {
         let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();
         let mut text = String::new();
-        archive
-            .by_name(name)
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
+        archive.by_name(name).unwrap().read_to_string(&mut text).unwrap();
         text
     }
 
     const DOCM: &str = "application/vnd.ms-word.document.macroEnabled.main+xml";
 
     fn relation(id: &str, kind: &str, target: &str, mode: &str) -> String {
-        format!(
-            "<Relationship Id=\"{id}\" Type=\"http://x/relationships/{kind}\" Target=\"{target}\" {mode}/>"
-        )
+        format!("<Relationship Id=\"{id}\" Type=\"http://x/relationships/{kind}\" Target=\"{target}\" {mode}/>")
     }
 
     #[test]
@@ -200,12 +175,7 @@ pub(crate) mod tests {
             "<Relationships>{}{}{}{}{}{}</Relationships>",
             relation("r1", "vbaProject", "word/odd.name", ""),
             relation("r2", "hyperlink", "http://x", "TargetMode=\"&#69;xternal\""),
-            relation(
-                "r3",
-                "attachedTemplate",
-                "http://x/y.dotm",
-                "TargetMode=\"External\""
-            ),
+            relation("r3", "attachedTemplate", "http://x/y.dotm", "TargetMode=\"External\""),
             relation("r4", "image", "media/1.png", ""),
             relation("r5", "image", "http://x/1.png", "TargetMode=\"External\""),
             relation("r6", "aFChunk", "chunk.html", ""),
@@ -213,8 +183,7 @@ pub(crate) mod tests {
         let main = "<d><w:altChunk r:id=\"r6\"/><w:t>text</w:t></d>";
         let mut bytes = office(DOCM, &[]);
         bytes.clear();
-        let types =
-            format!("<Types><Override PartName=\"/main.xml\" ContentType=\"{DOCM}\"/></Types>");
+        let types = format!("<Types><Override PartName=\"/main.xml\" ContentType=\"{DOCM}\"/></Types>");
         bytes.extend(package(&[
             ("[Content_Types].xml", &types),
             ("main.xml", main),
@@ -226,23 +195,10 @@ pub(crate) mod tests {
             ("word/embeddings/oleObject1.bin", "x"),
         ]));
         let (out, removed) = stripped(bytes, Format::Docm).unwrap();
-        assert_eq!(
-            names_in(&out),
-            [
-                "[Content_Types].xml",
-                "main.xml",
-                "_rels/main.xml.rels",
-                "media/1.png"
-            ]
-        );
+        assert_eq!(names_in(&out), ["[Content_Types].xml", "main.xml", "_rels/main.xml.rels", "media/1.png"]);
         assert!(!part_of(&out, "[Content_Types].xml").contains("macroEnabled"));
         let relations = part_of(&out, "_rels/main.xml.rels");
-        assert!(
-            relations.contains("r4")
-                && !relations.contains("http://x/1")
-                && !relations.contains("xternal"),
-            "{relations}"
-        );
+        assert!(relations.contains("r4") && !relations.contains("http://x/1") && !relations.contains("xternal"), "{relations}");
         assert!(!part_of(&out, "main.xml").contains("altChunk"));
         for kind in [
             ActiveContent::VbaMacros,
@@ -253,15 +209,7 @@ pub(crate) mod tests {
             ActiveContent::CustomXml,
             ActiveContent::OleObject,
         ] {
-            assert_eq!(
-                removed
-                    .iter()
-                    .filter(|r| r.kind == kind)
-                    .map(|r| r.count)
-                    .sum::<u32>(),
-                1,
-                "{kind:?}"
-            );
+            assert_eq!(removed.iter().filter(|r| r.kind == kind).map(|r| r.count).sum::<u32>(), 1, "{kind:?}");
         }
     }
 
@@ -269,16 +217,9 @@ pub(crate) mod tests {
     fn fields_formulas_and_handlers_go() {
         let field = "<w:p><w:fldChar w:fldCharType=\"begin\"/><w:instrText>DDE</w:instrText><w:instrText>AUTO c:\\cmd</w:instrText><w:fldChar w:fldCharType=\"end\"/>\
             <w:fldSimple w:instr=\" INCLUDETEXT x \"><w:t>kept</w:t></w:fldSimple><c><f>cmd|'/c'!A0</f><v>1</v></c><a:x action=\"ppaction://macro?name=m\" k=\"v\"/></w:p>";
-        let (out, removed) =
-            stripped(office("x", &[("word/document.xml", field)]), Format::Docx).unwrap();
+        let (out, removed) = stripped(office("x", &[("word/document.xml", field)]), Format::Docx).unwrap();
         let text = part_of(&out, "word/document.xml");
-        assert!(
-            !text.contains("AUTO")
-                && !text.contains("INCLUDETEXT")
-                && !text.contains("cmd")
-                && !text.contains("ppaction"),
-            "{text}"
-        );
+        assert!(!text.contains("AUTO") && !text.contains("INCLUDETEXT") && !text.contains("cmd") && !text.contains("ppaction"), "{text}");
         assert!(text.contains("kept") && text.contains("<v>1</v>") && text.contains("k=\"v\""));
         assert!(removed.iter().any(|r| r.kind == ActiveContent::Dde));
     }
@@ -287,31 +228,16 @@ pub(crate) mod tests {
     fn ambiguous_and_hostile_packages_are_refused() {
         let good = office("x", &[("a.xml", "<a/>")]);
         assert!(stripped(good.clone(), Format::Docx).is_ok());
-        let entity = office(
-            "x",
-            &[(
-                "a.xml",
-                "<!DOCTYPE a [<!ENTITY e SYSTEM 'http://x'>]><a>&e;</a>",
-            )],
-        );
+        let entity = office("x", &[("a.xml", "<!DOCTYPE a [<!ENTITY e SYSTEM 'http://x'>]><a>&e;</a>")]);
         let twice = office("x", &[("a.xml", "<a/>"), ("A.XML", "<a/>")]);
         let outside = office("x", &[("../a.xml", "<a/>")]);
         let prefixed = [&b"prefix"[..], &good].concat();
         for bytes in [entity, twice, outside, prefixed, b"PK\x03\x04".to_vec()] {
-            assert!(matches!(
-                stripped(bytes, Format::Docx),
-                Err(StripError::Malformed)
-            ));
+            assert!(matches!(stripped(bytes, Format::Docx), Err(StripError::Malformed)));
         }
-        assert!(matches!(
-            stripped(good, Format::Pdf),
-            Err(StripError::Unsupported(Format::Pdf))
-        ));
+        assert!(matches!(stripped(good, Format::Pdf), Err(StripError::Unsupported(Format::Pdf))));
         let bomb = office("x", &[("a.xml", &" ".repeat(80 << 20))]);
-        assert!(matches!(
-            stripped(bomb, Format::Docx),
-            Err(StripError::Limit(_))
-        ));
+        assert!(matches!(stripped(bomb, Format::Docx), Err(StripError::Limit(_))));
     }
 
     proptest! {

@@ -9,17 +9,9 @@ use quick_xml::events::BytesStart;
 
 const MANIFEST: &str = "META-INF/manifest.xml";
 
-pub(super) fn strip(
-    content: &mut Content,
-    removals: &mut Removals,
-    max_output_bytes: u64,
-) -> Result<Vec<u8>, StripError> {
+pub(super) fn strip(content: &mut Content, removals: &mut Removals, max_output_bytes: u64) -> Result<Vec<u8>, StripError> {
     let mut source = Source::open(content, max_output_bytes)?;
-    let manifest = if source.names.iter().any(|name| name == MANIFEST) {
-        source.read(MANIFEST)?
-    } else {
-        Vec::new()
-    };
+    let manifest = if source.names.iter().any(|name| name == MANIFEST) { source.read(MANIFEST)? } else { Vec::new() };
     if encrypted(&manifest) {
         return Err(StripError::Encrypted);
     }
@@ -46,22 +38,14 @@ pub(super) fn strip(
             continue;
         }
         let is_xml = name.to_lowercase().ends_with(".xml") || name.to_lowercase().ends_with(".rdf");
-        let bytes = if is_xml && !bytes.is_empty() {
-            filtered(&bytes, &name, removals, decide)?
-        } else {
-            bytes
-        };
+        let bytes = if is_xml && !bytes.is_empty() { filtered(&bytes, &name, removals, decide)? } else { bytes };
         target.add(&name, &bytes, false)?;
     }
     if !manifest.is_empty() {
         let manifest = filtered(&manifest, MANIFEST, removals, |element, _| {
             let path = attribute(element, "full-path").unwrap_or_default();
             let entry = element.local_name().into_inner() == "file-entry";
-            if entry && (gone.contains(&path) || acting(&path.to_lowercase()).is_some()) {
-                Keep::Drop
-            } else {
-                Keep::Yes
-            }
+            if entry && (gone.contains(&path) || acting(&path.to_lowercase()).is_some()) { Keep::Drop } else { Keep::Yes }
         })?;
         target.add(MANIFEST, &manifest, false)?;
     }
@@ -99,18 +83,13 @@ fn decide(element: &BytesStart<'_>, removals: &mut Removals) -> Keep {
     let whole = match local {
         "scripts" | "script" => Some(ActiveContent::OdfMacros),
         "event-listeners" | "event-listener" => Some(ActiveContent::EventListener),
-        "dde-connection-decls" | "dde-source" | "dde-links" | "dde-link" => {
-            Some(ActiveContent::Dde)
-        }
-        "table-source" | "section-source" | "cell-content-source" | "cell-range-source" => {
-            Some(ActiveContent::ExternalLink)
-        }
+        "dde-connection-decls" | "dde-source" | "dde-links" | "dde-link" => Some(ActiveContent::Dde),
+        "table-source" | "section-source" | "cell-content-source" | "cell-range-source" => Some(ActiveContent::ExternalLink),
         "plugin" | "applet" | "floating-frame" => Some(ActiveContent::ActiveX),
         "object-ole" => Some(ActiveContent::OleObject),
-        "connection-resource"
-        | "database-source-sql"
-        | "database-source-query"
-        | "database-source-table" => Some(ActiveContent::DataConnection),
+        "connection-resource" | "database-source-sql" | "database-source-query" | "database-source-table" => {
+            Some(ActiveContent::DataConnection)
+        }
         "font-face-src" => Some(ActiveContent::EmbeddedFont),
         _ => None,
     };
@@ -145,11 +124,7 @@ fn without_links(element: &BytesStart<'_>, local: &str, removals: &mut Removals)
         let value = xml::value_of(&item);
         if outside(item.key.into_inner(), &value) {
             let formula = item.key.into_inner().ends_with("formula");
-            found.push(if formula {
-                ActiveContent::Dde
-            } else {
-                link_kind(local)
-            });
+            found.push(if formula { ActiveContent::Dde } else { link_kind(local) });
         }
     }
     if found.is_empty() {
@@ -174,10 +149,7 @@ fn link_kind(local: &str) -> ActiveContent {
 fn leaves(reference: &str) -> bool {
     let reference = reference.trim();
     let inside = reference.starts_with('#') || reference.is_empty();
-    let scheme = reference
-        .split(['/', '#', '?'])
-        .next()
-        .is_some_and(|first| first.contains(':'));
+    let scheme = reference.split(['/', '#', '?']).next().is_some_and(|first| first.contains(':'));
     !inside
         && (scheme
             || reference.starts_with("../")
@@ -209,19 +181,12 @@ mod tests {
             (MANIFEST, manifest),
         ]);
         let (out, removed) = stripped(bytes, Format::Odt).unwrap();
-        assert_eq!(
-            names_in(&out),
-            ["mimetype", "content.xml", "Object 1", MANIFEST]
-        );
+        assert_eq!(names_in(&out), ["mimetype", "content.xml", "Object 1", MANIFEST]);
         let content = part_of(&out, "content.xml");
         for gone in ["script", "http:", "passwd", "DDE", "event"] {
             assert!(!content.contains(gone), "{gone}: {content}");
         }
-        assert!(
-            content.contains(">link<")
-                && content.contains("value")
-                && content.contains("Pictures/1.png")
-        );
+        assert!(content.contains(">link<") && content.contains("value") && content.contains("Pictures/1.png"));
         assert!(!part_of(&out, MANIFEST).contains("Basic"));
         for kind in [
             ActiveContent::OdfMacros,
@@ -237,14 +202,8 @@ mod tests {
     #[test]
     fn encrypted_members_are_refused() {
         let manifest = "<m:manifest><m:file-entry><m:encryption-data/></m:file-entry></m:manifest>";
-        let bytes = package(&[
-            ("mimetype", "application/vnd.oasis.opendocument.text"),
-            (MANIFEST, manifest),
-        ]);
-        assert!(matches!(
-            stripped(bytes, Format::Odt),
-            Err(StripError::Encrypted)
-        ));
+        let bytes = package(&[("mimetype", "application/vnd.oasis.opendocument.text"), (MANIFEST, manifest)]);
+        assert!(matches!(stripped(bytes, Format::Odt), Err(StripError::Encrypted)));
     }
 
     #[test]

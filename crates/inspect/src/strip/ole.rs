@@ -12,21 +12,14 @@ use std::path::Path;
 // BOUND: entries of a compound file; documents have dozens, with hundreds of embedded objects a few thousand.
 const MAX_ENTRIES: usize = 20_000;
 
-pub(super) fn strip(
-    content: &mut Content,
-    removals: &mut Removals,
-    max_output_bytes: u64,
-) -> Result<Vec<u8>, StripError> {
+pub(super) fn strip(content: &mut Content, removals: &mut Removals, max_output_bytes: u64) -> Result<Vec<u8>, StripError> {
     let mut source = CompoundFile::open(content).map_err(|_| StripError::Malformed)?;
-    let mut target = CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new()))
-        .map_err(StripError::Read)?;
+    let mut target = CompoundFile::create_with_version(Version::V3, Cursor::new(Vec::new())).map_err(StripError::Read)?;
     let entries: Vec<_> = source.walk().take(MAX_ENTRIES + 1).collect();
     if entries.len() > MAX_ENTRIES {
         return Err(StripError::Malformed);
     }
-    target
-        .set_storage_clsid("/", *source.root_entry().clsid())
-        .map_err(StripError::Read)?;
+    target.set_storage_clsid("/", *source.root_entry().clsid()).map_err(StripError::Read)?;
     let mut left = max_output_bytes;
     for entry in entries.iter().filter(|entry| !entry.is_root()) {
         let path = entry.path();
@@ -37,55 +30,31 @@ pub(super) fn strip(
             continue;
         }
         if entry.is_storage() {
-            target
-                .create_storage(path)
-                .map_err(|_| StripError::Malformed)?;
-            target
-                .set_storage_clsid(path, *entry.clsid())
-                .map_err(|_| StripError::Malformed)?;
+            target.create_storage(path).map_err(|_| StripError::Malformed)?;
+            target.set_storage_clsid(path, *entry.clsid()).map_err(|_| StripError::Malformed)?;
             continue;
         }
         let mut bytes = Vec::new();
-        let stream = source
-            .open_stream(path)
-            .map_err(|_| StripError::Malformed)?;
-        stream
-            .take(left + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|_| StripError::Malformed)?;
-        left = left
-            .checked_sub(bytes.len() as u64)
-            .ok_or(StripError::Limit(max_output_bytes))?;
+        let stream = source.open_stream(path).map_err(|_| StripError::Malformed)?;
+        stream.take(left + 1).read_to_end(&mut bytes).map_err(|_| StripError::Malformed)?;
+        left = left.checked_sub(bytes.len() as u64).ok_or(StripError::Limit(max_output_bytes))?;
         if path == Path::new("/PowerPoint Document") {
             blank_objects(&mut bytes, removals);
         }
-        target
-            .create_stream(path)
-            .and_then(|mut stream| stream.write_all(&bytes))
-            .map_err(|_| StripError::Malformed)?;
+        target.create_stream(path).and_then(|mut stream| stream.write_all(&bytes)).map_err(|_| StripError::Malformed)?;
     }
     target.flush().map_err(StripError::Read)?;
     let bytes = target.into_inner().into_inner();
-    if bytes.len() as u64 > max_output_bytes {
-        Err(StripError::Limit(max_output_bytes))
-    } else {
-        Ok(bytes)
-    }
+    if bytes.len() as u64 > max_output_bytes { Err(StripError::Limit(max_output_bytes)) } else { Ok(bytes) }
 }
 
 /// Why an entry must go, and whether it is itself the thing (and not only inside it).
 fn acting(path: &Path) -> Option<(ActiveContent, bool)> {
-    let mut parts = path
-        .iter()
-        .skip(1)
-        .map(|part| part.to_string_lossy().to_lowercase())
-        .peekable();
+    let mut parts = path.iter().skip(1).map(|part| part.to_string_lossy().to_lowercase()).peekable();
     while let Some(part) = parts.next() {
         let kind = match part.as_str() {
             "macros" | "_vba_project_cur" | "vba" | "vbaproject" => Some(ActiveContent::VbaMacros),
-            "objectpool" | "\u{1}ole10native" | "\u{1}ole" | "package" => {
-                Some(ActiveContent::OleObject)
-            }
+            "objectpool" | "\u{1}ole10native" | "\u{1}ole" | "package" => Some(ActiveContent::OleObject),
             "msodatastore" => Some(ActiveContent::CustomXml),
             "ctls" => Some(ActiveContent::ActiveX),
             "_xmlsignatures" | "_signatures" => Some(ActiveContent::Metadata),
@@ -106,10 +75,7 @@ fn blank_objects(bytes: &mut [u8], removals: &mut Removals) {
     const STORAGE_RECORD: u16 = 0x1011;
     let mut at = 0usize;
     while let Some(&[_, _, a, b, c, d, e, f]) = bytes.get(at..at + 8) {
-        let (record, length) = (
-            u16::from_le_bytes([a, b]),
-            u32::from_le_bytes([c, d, e, f]) as usize,
-        );
+        let (record, length) = (u16::from_le_bytes([a, b]), u32::from_le_bytes([c, d, e, f]) as usize);
         let end = (at + 8).saturating_add(length).min(bytes.len());
         if record == STORAGE_RECORD {
             bytes.get_mut(at + 8..end).unwrap_or_default().fill(0);
@@ -138,41 +104,24 @@ mod tests {
         ]);
         let (out, removed) = stripped(bytes, Format::Doc).unwrap();
         let mut file = CompoundFile::open(Cursor::new(&out[..])).unwrap();
-        let names: Vec<_> = file
-            .walk()
-            .map(|entry| entry.path().to_string_lossy().into_owned())
-            .collect();
+        let names: Vec<_> = file.walk().map(|entry| entry.path().to_string_lossy().into_owned()).collect();
         assert_eq!(names, ["/", "/1Table", "/WordDocument"]);
         let mut text = Vec::new();
-        file.open_stream("/WordDocument")
-            .unwrap()
-            .read_to_end(&mut text)
-            .unwrap();
+        file.open_stream("/WordDocument").unwrap().read_to_end(&mut text).unwrap();
         assert_eq!(text, b"text");
         assert!(!out.windows(12).any(|window| window == b"Sub AutoOpen"));
         let kinds: Vec<_> = removed.iter().map(|r| (r.kind, r.count)).collect();
-        assert_eq!(
-            kinds,
-            [(ActiveContent::VbaMacros, 1), (ActiveContent::OleObject, 1)]
-        );
+        assert_eq!(kinds, [(ActiveContent::VbaMacros, 1), (ActiveContent::OleObject, 1)]);
     }
 
     #[test]
     fn objects_in_presentations_become_zeros() {
-        let stream = [
-            &[0u8, 0, 0x10, 0x10, 2, 0, 0, 0, 7, 7][..],
-            &[0, 0, 0x11, 0x10, 3, 0, 0, 0, 9, 9, 9],
-            &[0, 0, 1, 0, 1, 0, 0, 0, 5],
-        ]
-        .concat();
-        let (out, removed) =
-            stripped(compound(&[("/PowerPoint Document", &stream)]), Format::Ppt).unwrap();
+        let stream =
+            [&[0u8, 0, 0x10, 0x10, 2, 0, 0, 0, 7, 7][..], &[0, 0, 0x11, 0x10, 3, 0, 0, 0, 9, 9, 9], &[0, 0, 1, 0, 1, 0, 0, 0, 5]].concat();
+        let (out, removed) = stripped(compound(&[("/PowerPoint Document", &stream)]), Format::Ppt).unwrap();
         let mut file = CompoundFile::open(Cursor::new(&out[..])).unwrap();
         let mut bytes = Vec::new();
-        file.open_stream("/PowerPoint Document")
-            .unwrap()
-            .read_to_end(&mut bytes)
-            .unwrap();
+        file.open_stream("/PowerPoint Document").unwrap().read_to_end(&mut bytes).unwrap();
         assert!(!bytes.contains(&9) && bytes.contains(&7) && bytes.contains(&5));
         assert_eq!(removed[0].kind, ActiveContent::OleObject);
     }

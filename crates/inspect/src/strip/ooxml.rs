@@ -26,18 +26,12 @@ const MACRO_FREE: &[(&str, &str)] = &[
         "application/vnd.ms-word.template.macroEnabledTemplate.main+xml",
         "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml",
     ),
-    (
-        "application/vnd.ms-excel.sheet.macroEnabled.main+xml",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
-    ),
+    ("application/vnd.ms-excel.sheet.macroEnabled.main+xml", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"),
     (
         "application/vnd.ms-excel.template.macroEnabled.main+xml",
         "application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml",
     ),
-    (
-        "application/vnd.ms-excel.addin.macroEnabled.main+xml",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
-    ),
+    ("application/vnd.ms-excel.addin.macroEnabled.main+xml", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"),
     (
         "application/vnd.ms-powerpoint.presentation.macroEnabled.main+xml",
         "application/vnd.openxmlformats-officedocument.presentationml.presentation.main+xml",
@@ -52,18 +46,9 @@ const MACRO_FREE: &[(&str, &str)] = &[
     ),
 ];
 
-pub(super) fn strip(
-    content: &mut Content,
-    removals: &mut Removals,
-    max_output_bytes: u64,
-) -> Result<Vec<u8>, StripError> {
+pub(super) fn strip(content: &mut Content, removals: &mut Removals, max_output_bytes: u64) -> Result<Vec<u8>, StripError> {
     let mut source = Source::open(content, max_output_bytes)?;
-    let types_name = source
-        .names
-        .iter()
-        .find(|name| name.eq_ignore_ascii_case(TYPES_PART))
-        .cloned()
-        .ok_or(StripError::Malformed)?;
+    let types_name = source.names.iter().find(|name| name.eq_ignore_ascii_case(TYPES_PART)).cloned().ok_or(StripError::Malformed)?;
     let types = source.read(&types_name)?;
     let kinds = content_types(&types);
     let relations = Relations::read(&mut source)?;
@@ -75,11 +60,7 @@ pub(super) fn strip(
         }
     }
     let mut target = Target::new(max_output_bytes);
-    target.add(
-        TYPES_PART,
-        &rewrite_types(&types, &dropped, removals)?,
-        false,
-    )?;
+    target.add(TYPES_PART, &rewrite_types(&types, &dropped, removals)?, false)?;
     for name in source.names.clone() {
         let lower = name.to_lowercase();
         if lower == TYPES_PART.to_lowercase() {
@@ -90,17 +71,10 @@ pub(super) fn strip(
             continue;
         }
         let owner = relations::owner_of(&lower);
-        if owner
-            .as_ref()
-            .is_some_and(|owner| dropped.contains_key(owner))
-        {
+        if owner.as_ref().is_some_and(|owner| dropped.contains_key(owner)) {
             continue;
         }
-        let bytes = if owner.is_some() {
-            relations.rewrite(&name, &dropped, removals)?
-        } else {
-            source.read(&name)?
-        };
+        let bytes = if owner.is_some() { relations.rewrite(&name, &dropped, removals)? } else { source.read(&name)? };
         if is_compound(&bytes) {
             removals.count(ActiveContent::OleObject, Some(&name));
             continue;
@@ -132,12 +106,7 @@ fn content_types(xml: &[u8]) -> BTreeMap<String, String> {
     each_element(xml, |name, element| {
         if name == "Override" {
             let pair = attribute(element, "PartName").zip(attribute(element, "ContentType"));
-            kinds.extend(pair.map(|(part, kind)| {
-                (
-                    part.trim_start_matches('/').to_lowercase(),
-                    kind.to_lowercase(),
-                )
-            }));
+            kinds.extend(pair.map(|(part, kind)| (part.trim_start_matches('/').to_lowercase(), kind.to_lowercase())));
         }
     });
     kinds
@@ -148,34 +117,14 @@ fn acting(name: &str, kind: &str) -> Option<ActiveContent> {
     let place = |part: &str| name.contains(part);
     let any = |parts: &[&str]| parts.iter().any(|part| kind.contains(part));
     let table = [
+        (any(&["vbaproject", "vbadata"]) || place("vbaproject") || place("vbadata.xml"), ActiveContent::VbaMacros),
+        (any(&["macrosheet"]) || place("/macrosheets/"), ActiveContent::XlmMacros),
+        (any(&["activex"]) || place("/activex/"), ActiveContent::ActiveX),
+        (any(&["oleobject", "officedocument.package"]) || place("/embeddings/"), ActiveContent::OleObject),
+        (any(&["customxml"]) || name.starts_with("customxml/"), ActiveContent::CustomXml),
         (
-            any(&["vbaproject", "vbadata"]) || place("vbaproject") || place("vbadata.xml"),
-            ActiveContent::VbaMacros,
-        ),
-        (
-            any(&["macrosheet"]) || place("/macrosheets/"),
-            ActiveContent::XlmMacros,
-        ),
-        (
-            any(&["activex"]) || place("/activex/"),
-            ActiveContent::ActiveX,
-        ),
-        (
-            any(&["oleobject", "officedocument.package"]) || place("/embeddings/"),
-            ActiveContent::OleObject,
-        ),
-        (
-            any(&["customxml"]) || name.starts_with("customxml/"),
-            ActiveContent::CustomXml,
-        ),
-        (
-            any(&[
-                "customui",
-                "usercustomization",
-                "webextension",
-                "attachedtoolbars",
-                "keymapcustomizations",
-            ]) || place("customui/")
+            any(&["customui", "usercustomization", "webextension", "attachedtoolbars", "keymapcustomizations"])
+                || place("customui/")
                 || place("webextensions/")
                 || place("attachedtoolbars"),
             ActiveContent::CustomUi,
@@ -186,58 +135,28 @@ fn acting(name: &str, kind: &str) -> Option<ActiveContent> {
                 || name.rsplit('.').next() == Some("fntdata"),
             ActiveContent::EmbeddedFont,
         ),
+        (any(&["printersettings"]) || place("/printersettings/"), ActiveContent::PrinterSettings),
+        (any(&["externallink"]) || place("/externallinks/"), ActiveContent::ExternalLink),
         (
-            any(&["printersettings"]) || place("/printersettings/"),
-            ActiveContent::PrinterSettings,
-        ),
-        (
-            any(&["externallink"]) || place("/externallinks/"),
-            ActiveContent::ExternalLink,
-        ),
-        (
-            any(&[
-                "connections",
-                "querytable",
-                "ms-excel.model",
-                "volatiledependencies",
-            ]) || place("/querytables/")
+            any(&["connections", "querytable", "ms-excel.model", "volatiledependencies"])
+                || place("/querytables/")
                 || name.ends_with("/connections.xml"),
             ActiveContent::DataConnection,
         ),
-        (
-            any(&["digital-signature"]) || name.starts_with("_xmlsignatures/"),
-            ActiveContent::Metadata,
-        ),
+        (any(&["digital-signature"]) || name.starts_with("_xmlsignatures/"), ActiveContent::Metadata),
     ];
-    table
-        .iter()
-        .find(|(there, _)| *there)
-        .map(|(_, kind)| *kind)
+    table.iter().find(|(there, _)| *there).map(|(_, kind)| *kind)
 }
 
-fn rewrite_types(
-    types: &[u8],
-    dropped: &BTreeMap<String, ActiveContent>,
-    removals: &mut Removals,
-) -> Result<Vec<u8>, StripError> {
+fn rewrite_types(types: &[u8], dropped: &BTreeMap<String, ActiveContent>, removals: &mut Removals) -> Result<Vec<u8>, StripError> {
     super::package::filtered(types, TYPES_PART, removals, |element, _| {
-        let part = attribute(element, "PartName")
-            .unwrap_or_default()
-            .trim_start_matches('/')
-            .to_lowercase();
+        let part = attribute(element, "PartName").unwrap_or_default().trim_start_matches('/').to_lowercase();
         if dropped.contains_key(&part) {
             return Keep::Drop;
         }
         let kind = attribute(element, "ContentType").unwrap_or_default();
-        let free = MACRO_FREE
-            .iter()
-            .find(|(name, _)| name.eq_ignore_ascii_case(&kind))
-            .map(|(_, free)| *free);
-        let free = free.or_else(|| {
-            kind.to_lowercase()
-                .contains("vbaproject")
-                .then_some("application/octet-stream")
-        });
+        let free = MACRO_FREE.iter().find(|(name, _)| name.eq_ignore_ascii_case(&kind)).map(|(_, free)| *free);
+        let free = free.or_else(|| kind.to_lowercase().contains("vbaproject").then_some("application/octet-stream"));
         match free {
             Some(free) => {
                 let mut other = xml::without(element, |name, _| name == "ContentType");
@@ -271,12 +190,7 @@ const NEED_RELATION: &[&str] = &[
     "hlinkMouseOver",
 ];
 
-fn rewrite_part(
-    bytes: &[u8],
-    name: &str,
-    gone: BTreeSet<String>,
-    removals: &mut Removals,
-) -> Result<Vec<u8>, StripError> {
+fn rewrite_part(bytes: &[u8], name: &str, gone: BTreeSet<String>, removals: &mut Removals) -> Result<Vec<u8>, StripError> {
     let blank = fields::acting(bytes);
     for kind in blank.values() {
         removals.count(*kind, Some(name));
@@ -293,36 +207,21 @@ fn rewrite_part(
             match local {
                 "instrText" | "delInstrText" => {
                     instruction.set(instruction.get() + 1);
-                    return if blank.contains_key(&instruction.get()) {
-                        Keep::Drop
-                    } else {
-                        Keep::Yes
-                    };
+                    return if blank.contains_key(&instruction.get()) { Keep::Drop } else { Keep::Yes };
                 }
                 "f" => {
                     formula.set(formula.get() + 1);
-                    return if formulas.contains(&formula.get()) {
-                        Keep::Drop
-                    } else {
-                        Keep::Yes
-                    };
+                    return if formulas.contains(&formula.get()) { Keep::Drop } else { Keep::Yes };
                 }
                 "fldSimple" => {
-                    if let Some(kind) =
-                        attribute(element, "instr").and_then(|code| fields::kind_of(&code))
-                    {
+                    if let Some(kind) = attribute(element, "instr").and_then(|code| fields::kind_of(&code)) {
                         counts.push(kind);
                         return Keep::Unwrap;
                     }
                 }
                 "definedName" => {
-                    let label = attribute(element, "name")
-                        .unwrap_or_default()
-                        .to_lowercase();
-                    if label.contains("auto_open")
-                        || label.contains("auto_close")
-                        || label.contains("auto_activate")
-                    {
+                    let label = attribute(element, "name").unwrap_or_default().to_lowercase();
+                    if label.contains("auto_open") || label.contains("auto_close") || label.contains("auto_activate") {
                         counts.push(ActiveContent::XlmMacros);
                         return Keep::Drop;
                     }
@@ -330,11 +229,7 @@ fn rewrite_part(
                 _ => {}
             }
             let needs = NEED_RELATION.contains(&local) && names_gone(element, &gone);
-            if needs {
-                Keep::Drop
-            } else {
-                without_handlers(element, &mut counts)
-            }
+            if needs { Keep::Drop } else { without_handlers(element, &mut counts) }
         },
         || true,
     )?;
@@ -352,9 +247,7 @@ fn names_gone(element: &BytesStart<'_>, gone: &BTreeSet<String>) -> bool {
         let mut attributes = element.attributes();
         attributes.with_checks(false).flatten().any(|attribute| {
             let key = attribute.key.into_inner();
-            key.contains(':')
-                && key.ends_with(&format!(":{name}"))
-                && gone.contains(&xml::value_of(&attribute))
+            key.contains(':') && key.ends_with(&format!(":{name}")) && gone.contains(&xml::value_of(&attribute))
         })
     })
 }
@@ -363,16 +256,11 @@ fn names_gone(element: &BytesStart<'_>, gone: &BTreeSet<String>) -> bool {
 fn without_handlers(element: &BytesStart<'_>, counts: &mut Vec<ActiveContent>) -> Keep {
     let acts = |name: &str, value: &str| {
         let action = name == "action"
-            && (value.starts_with("ppaction://macro")
-                || value.starts_with("ppaction://program")
-                || value.starts_with("ppaction://ole"));
+            && (value.starts_with("ppaction://macro") || value.starts_with("ppaction://program") || value.starts_with("ppaction://ole"));
         action || matches!(name, "macro" | "onAction") && !value.is_empty()
     };
     let mut attributes = element.attributes();
-    let any = attributes
-        .with_checks(false)
-        .flatten()
-        .any(|attribute| acts(attribute.key.into_inner(), &xml::value_of(&attribute)));
+    let any = attributes.with_checks(false).flatten().any(|attribute| acts(attribute.key.into_inner(), &xml::value_of(&attribute)));
     if !any {
         return Keep::Yes;
     }

@@ -39,32 +39,22 @@ pub(super) struct Source<'a> {
 }
 
 impl<'a> Source<'a> {
-    pub(super) fn open(
-        content: &'a mut Content,
-        max_output_bytes: u64,
-    ) -> Result<Self, StripError> {
+    pub(super) fn open(content: &'a mut Content, max_output_bytes: u64) -> Result<Self, StripError> {
         let mut archive = open(content).map_err(|failure| match failure {
             Failure::Encrypted => StripError::Encrypted,
             _ => StripError::Malformed,
         })?;
-        if archive.offset() > 0
-            || archive.len() > MAX_PARTS
-            || archive.validate_header_consistency().is_err()
-        {
+        if archive.offset() > 0 || archive.len() > MAX_PARTS || archive.validate_header_consistency().is_err() {
             return Err(StripError::Malformed);
         }
         let mut names = Vec::new();
         let mut seen = BTreeSet::new();
         for index in 0..archive.len() {
-            let entry = archive
-                .by_index_data(index)
-                .map_err(|_| StripError::Malformed)?;
+            let entry = archive.by_index_data(index).map_err(|_| StripError::Malformed)?;
             if entry.encrypted() {
                 return Err(StripError::Encrypted);
             }
-            let name = std::str::from_utf8(entry.name_raw())
-                .map_err(|_| StripError::Malformed)?
-                .to_owned();
+            let name = std::str::from_utf8(entry.name_raw()).map_err(|_| StripError::Malformed)?.to_owned();
             if !harmless(&name) || !seen.insert(name.to_lowercase()) {
                 return Err(StripError::Malformed);
             }
@@ -73,30 +63,17 @@ impl<'a> Source<'a> {
             }
         }
         let left = max_output_bytes.saturating_mul(EXPANSION);
-        Ok(Self {
-            archive,
-            names,
-            left,
-            limit: max_output_bytes,
-        })
+        Ok(Self { archive, names, left, limit: max_output_bytes })
     }
 
     /// The bytes of a part, counted.
     pub(super) fn read(&mut self, name: &str) -> Result<Vec<u8>, StripError> {
-        let index = self
-            .archive
-            .index_for_name_raw(name.as_bytes())
-            .ok_or(StripError::Malformed)?;
-        let file = self
-            .archive
-            .by_index(index)
-            .map_err(|_| StripError::Malformed)?;
+        let index = self.archive.index_for_name_raw(name.as_bytes()).ok_or(StripError::Malformed)?;
+        let file = self.archive.by_index(index).map_err(|_| StripError::Malformed)?;
         let most = self.left.min(MAX_PART_BYTES);
         let mut bytes = Vec::new();
         // A wrong size or checksum ends the read with an error.
-        file.take(most + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|_| StripError::Malformed)?;
+        file.take(most + 1).read_to_end(&mut bytes).map_err(|_| StripError::Malformed)?;
         if bytes.len() as u64 > most {
             return Err(StripError::Limit(self.limit));
         }
@@ -121,52 +98,28 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) fn new(max_output_bytes: u64) -> Self {
-        Self {
-            writer: ZipWriter::new(Cursor::new(Vec::new())),
-            limit: max_output_bytes,
-        }
+        Self { writer: ZipWriter::new(Cursor::new(Vec::new())), limit: max_output_bytes }
     }
 
     /// Adds a part; `stored` for those that must not be packed (`mimetype`).
     pub(super) fn add(&mut self, name: &str, bytes: &[u8], stored: bool) -> Result<(), StripError> {
-        let method = if stored {
-            CompressionMethod::Stored
-        } else {
-            CompressionMethod::Deflated
-        };
+        let method = if stored { CompressionMethod::Stored } else { CompressionMethod::Deflated };
         // Packing is for the pipe to the renderer only: the fastest level.
         let level = (!stored).then_some(1);
-        let options = SimpleFileOptions::default()
-            .compression_method(method)
-            .compression_level(level);
+        let options = SimpleFileOptions::default().compression_method(method).compression_level(level);
         let written = self
             .writer
             .start_file(name, options)
             .map_err(|_| StripError::Malformed)
             .and_then(|()| self.writer.write_all(bytes).map_err(StripError::Read));
         written?;
-        let so_far = self
-            .writer
-            .get_ref()
-            .map_or(0, |cursor| cursor.get_ref().len() as u64);
-        if so_far > self.limit {
-            Err(StripError::Limit(self.limit))
-        } else {
-            Ok(())
-        }
+        let so_far = self.writer.get_ref().map_or(0, |cursor| cursor.get_ref().len() as u64);
+        if so_far > self.limit { Err(StripError::Limit(self.limit)) } else { Ok(()) }
     }
 
     pub(super) fn finish(self) -> Result<Vec<u8>, StripError> {
-        let bytes = self
-            .writer
-            .finish()
-            .map_err(|_| StripError::Malformed)?
-            .into_inner();
-        if bytes.len() as u64 > self.limit {
-            Err(StripError::Limit(self.limit))
-        } else {
-            Ok(bytes)
-        }
+        let bytes = self.writer.finish().map_err(|_| StripError::Malformed)?.into_inner();
+        if bytes.len() as u64 > self.limit { Err(StripError::Limit(self.limit)) } else { Ok(bytes) }
     }
 }
 

@@ -13,16 +13,12 @@ const MAX_CODE_BYTES: usize = 4096;
 /// Destinations that go with everything in them.
 fn acting(word: &[u8]) -> Option<ActiveContent> {
     Some(match word {
-        b"objdata" | b"objclass" | b"objname" | b"objalias" | b"objsect" | b"objtime" => {
-            ActiveContent::OleObject
-        }
+        b"objdata" | b"objclass" | b"objname" | b"objalias" | b"objsect" | b"objtime" => ActiveContent::OleObject,
         b"template" => ActiveContent::RemoteTemplate,
         b"fontemb" | b"fontfile" => ActiveContent::EmbeddedFont,
         b"filetbl" | b"nextfile" | b"subdocument" => ActiveContent::ExternalLink,
         b"datastore" | b"xmlopen" => ActiveContent::CustomXml,
-        b"mailmerge" | b"mmconnectstr" | b"mmdatasource" | b"mmquery" => {
-            ActiveContent::DataConnection
-        }
+        b"mailmerge" | b"mmconnectstr" | b"mmdatasource" | b"mmquery" => ActiveContent::DataConnection,
         b"ffentrymcr" | b"ffexitmcr" => ActiveContent::EventListener,
         b"themedata" | b"colorschememapping" | b"passwordhash" => ActiveContent::Metadata,
         _ => return None,
@@ -47,10 +43,7 @@ fn next(rest: &[u8]) -> Option<(Token<'_>, &[u8])> {
         b'}' => Some((Token::Close, tail)),
         b'\\' => Some(control(rest)),
         _ => {
-            let length = rest
-                .iter()
-                .position(|byte| matches!(byte, b'{' | b'}' | b'\\'))
-                .unwrap_or(rest.len());
+            let length = rest.iter().position(|byte| matches!(byte, b'{' | b'}' | b'\\')).unwrap_or(rest.len());
             let (text, tail) = rest.split_at(length);
             Some((Token::Bytes(text), tail))
         }
@@ -58,11 +51,7 @@ fn next(rest: &[u8]) -> Option<(Token<'_>, &[u8])> {
 }
 
 fn control(rest: &[u8]) -> (Token<'_>, &[u8]) {
-    let letters = rest
-        .iter()
-        .skip(1)
-        .take_while(|byte| byte.is_ascii_alphabetic())
-        .count();
+    let letters = rest.iter().skip(1).take_while(|byte| byte.is_ascii_alphabetic()).count();
     if letters == 0 {
         // A symbol: one byte, for \'hh three.
         let length = if rest.get(1) == Some(&b'\'') { 4 } else { 2 };
@@ -71,21 +60,14 @@ fn control(rest: &[u8]) -> (Token<'_>, &[u8]) {
     }
     let after = rest.get(1 + letters..).unwrap_or_default();
     let sign = usize::from(after.first() == Some(&b'-'));
-    let digits = after
-        .iter()
-        .skip(sign)
-        .take_while(|byte| byte.is_ascii_digit())
-        .count();
+    let digits = after.iter().skip(sign).take_while(|byte| byte.is_ascii_digit()).count();
     let number = if digits > 0 { sign + digits } else { 0 };
     let space = usize::from(after.get(number) == Some(&b' '));
     let mut length = 1 + letters + number + space;
     let word = rest.get(1..=letters).unwrap_or_default();
     if word == b"bin" && sign == 0 {
         let digits = after.get(..digits.min(10)).unwrap_or_default();
-        let raw: usize = std::str::from_utf8(digits)
-            .ok()
-            .and_then(|text| text.parse().ok())
-            .unwrap_or(0);
+        let raw: usize = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
         length = length.saturating_add(raw);
     }
     let (all, tail) = rest.split_at(length.min(rest.len()));
@@ -101,11 +83,7 @@ enum Mode {
     Drop,
 }
 
-pub(super) fn strip(
-    content: &Content,
-    removals: &mut Removals,
-    max_output_bytes: u64,
-) -> Result<Vec<u8>, StripError> {
+pub(super) fn strip(content: &Content, removals: &mut Removals, max_output_bytes: u64) -> Result<Vec<u8>, StripError> {
     let bytes = content.all(max_output_bytes).map_err(|error| match error {
         ContentError::TooLong { cap, .. } => StripError::Limit(cap),
         ContentError::Read(error) => StripError::Read(error),
@@ -151,17 +129,8 @@ pub(super) fn strip(
         rest = tail;
     }
     // Readers close at the end what the writer left open.
-    out.extend(
-        modes
-            .iter()
-            .filter(|mode| **mode == Mode::Copy)
-            .map(|_| b'}'),
-    );
-    if out.starts_with(b"{") {
-        Ok(out)
-    } else {
-        Err(StripError::Malformed)
-    }
+    out.extend(modes.iter().filter(|mode| **mode == Mode::Copy).map(|_| b'}'));
+    if out.starts_with(b"{") { Ok(out) } else { Err(StripError::Malformed) }
 }
 
 fn group_mode(outer: Mode, body: &[u8], removals: &mut Removals) -> Mode {
@@ -203,9 +172,7 @@ fn first_word(body: &[u8]) -> &[u8] {
     for _ in 0..64 {
         match next(rest) {
             Some((Token::Word(word, _), _)) => return word,
-            Some((Token::Bytes(bytes), tail))
-                if bytes == b"\\*" || bytes.iter().all(u8::is_ascii_whitespace) =>
-            {
+            Some((Token::Bytes(bytes), tail)) if bytes == b"\\*" || bytes.iter().all(u8::is_ascii_whitespace) => {
                 rest = tail;
             }
             _ => return b"",
@@ -233,11 +200,7 @@ fn text_of(body: &[u8]) -> String {
                 text.extend(bytes.iter().filter(|byte| !matches!(byte, b'\r' | b'\n')));
             }
             Token::Word(b"u", all) => {
-                let digits: String = all
-                    .iter()
-                    .filter(|byte| byte.is_ascii_digit())
-                    .map(|byte| char::from(*byte))
-                    .collect();
+                let digits: String = all.iter().filter(|byte| byte.is_ascii_digit()).map(|byte| char::from(*byte)).collect();
                 text.extend(digits.parse::<u8>().ok());
             }
             Token::Word(..) => {}
@@ -258,17 +221,13 @@ mod tests {
 
     fn run(rtf: &str) -> (String, Vec<ActiveContent>) {
         let (out, removed) = stripped(rtf.as_bytes().to_vec(), Format::Rtf).unwrap();
-        (
-            String::from_utf8(out).unwrap(),
-            removed.iter().map(|r| r.kind).collect(),
-        )
+        (String::from_utf8(out).unwrap(), removed.iter().map(|r| r.kind).collect())
     }
 
     #[test]
     fn objects_keep_their_picture() {
-        let (out, kinds) = run(
-            r"{\rtf1 a{\object\objemb\objupdate{\*\objclass Equation.3}{\*\objdata 0105{\*\x 0000}}{\result {\pict x}}}b}",
-        );
+        let (out, kinds) =
+            run(r"{\rtf1 a{\object\objemb\objupdate{\*\objclass Equation.3}{\*\objdata 0105{\*\x 0000}}{\result {\pict x}}}b}");
         assert_eq!(out, r"{\rtf1 a{\result {\pict x}}b}");
         assert_eq!(kinds, [ActiveContent::OleObject]);
     }
@@ -282,43 +241,25 @@ mod tests {
             ("INCLUDEPICTURE http://x", ActiveContent::RemoteImage),
             ("HYPERLINK http://x", ActiveContent::Hyperlink),
         ] {
-            let (out, kinds) = run(&format!(
-                r"{{\rtf1{{\field{{\*\fldinst {code}}}{{\fldrslt shown}}}}}}"
-            ));
+            let (out, kinds) = run(&format!(r"{{\rtf1{{\field{{\*\fldinst {code}}}{{\fldrslt shown}}}}}}"));
             assert_eq!(out, r"{\rtf1{\field{\fldrslt shown}}}", "{code}");
             assert_eq!(kinds, [kind], "{code}");
         }
-        assert!(
-            run(r"{\rtf1{\field{\*\fldinst PAGE}{\fldrslt 1}}}")
-                .0
-                .contains("PAGE")
-        );
+        assert!(run(r"{\rtf1{\field{\*\fldinst PAGE}{\fldrslt 1}}}").0.contains("PAGE"));
     }
 
     #[test]
     fn templates_fonts_and_late_destinations() {
-        let (out, kinds) = run(
-            r"{\rtf1{\*\template http://x/y.dotm}{\f0{\*\fontemb 00}}text{\x y\objdata 0105 \par z}{\*\generator g}}",
-        );
+        let (out, kinds) = run(r"{\rtf1{\*\template http://x/y.dotm}{\f0{\*\fontemb 00}}text{\x y\objdata 0105 \par z}{\*\generator g}}");
         assert_eq!(out, r"{\rtf1{\f0}text{\x y}{\*\generator g}}");
-        assert_eq!(
-            kinds,
-            [
-                ActiveContent::RemoteTemplate,
-                ActiveContent::OleObject,
-                ActiveContent::EmbeddedFont
-            ]
-        );
+        assert_eq!(kinds, [ActiveContent::RemoteTemplate, ActiveContent::OleObject, ActiveContent::EmbeddedFont]);
     }
 
     #[test]
     fn binary_runs_hide_no_braces() {
         let (out, _) = run(r"{\rtf1{\object{\*\objdata\bin4 }}}}}}kept}");
         assert_eq!(out, r"{\rtf1kept}");
-        assert_eq!(
-            run(r"{\rtf1 never{\b closed").0,
-            r"{\rtf1 never{\b closed}}"
-        );
+        assert_eq!(run(r"{\rtf1 never{\b closed").0, r"{\rtf1 never{\b closed}}");
         assert!(stripped(b"no group".to_vec(), Format::Rtf).is_err());
         assert!(stripped("{".repeat(5000).into_bytes(), Format::Rtf).is_err());
     }

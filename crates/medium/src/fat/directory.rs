@@ -224,7 +224,9 @@ mod tests {
 
     fn names(raws: &[[u8; ENTRY_BYTES]]) -> Vec<String> {
         let mut list = List::default();
-        raws.iter().for_each(|raw| list.take(raw).unwrap());
+        for raw in raws {
+            list.take(raw).unwrap();
+        }
         list.entries.into_iter().map(|entry| entry.name).collect()
     }
 

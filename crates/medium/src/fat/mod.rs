@@ -71,11 +71,7 @@ impl Volume {
 ///
 /// # Errors
 /// Limits, or the supervisor gone; a directory that cannot be read is an entry, not an error.
-pub(crate) fn inventory<W: Write>(
-    volume: &Volume,
-    root: &[Vec<u8>],
-    inventory: &mut Inventory<'_, W>,
-) -> Result<Vec<FileAt>, ReadError> {
+pub(crate) fn inventory<W: Write>(volume: &Volume, root: &[Vec<u8>], inventory: &mut Inventory<'_, W>) -> Result<Vec<FileAt>, ReadError> {
     let mut files = Vec::new();
     let mut waiting = VecDeque::from([Waiting { path: root.into(), place: volume.root(), parent: volume.root() }]);
     // Directories that lead back to one met before would be walked again and again.

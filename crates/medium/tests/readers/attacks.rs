@@ -68,7 +68,7 @@ fn two_files_of_one_name_are_two_contents() {
 #[test]
 fn names_with_slashes_and_without_a_letter_are_one_component_each() {
     let mut volume = Volume::of(&[sample("AAAA.TXT", *b"eins"), sample("BBBB.TXT", *b"zwei"), sample("CCCC.TXT", *b"drei")]);
-    volume.rename(b"AAAA    TXT", b"../ETC/     ");
+    volume.rename(b"AAAA    TXT", b"../ETC/    ");
     volume.rename(b"BBBB    TXT", b"           ");
     volume.rename(b"CCCC    TXT", b"..         ");
     let sent = read_image(&volume.0);

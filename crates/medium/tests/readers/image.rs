@@ -13,7 +13,7 @@ fn digests(samples: &[Sample]) -> BTreeMap<String, String> {
 
 #[test]
 fn the_sample_medium_arrives_whole_in_three_forms() {
-    let samples = sample_medium();
+    let samples = sample_medium().unwrap();
     let dir = tempfile::tempdir().unwrap();
     for (partition, scheme, number) in [(Partition::None, "none", 0), (Partition::Mbr, "mbr", 1), (Partition::Gpt, "gpt", 1)] {
         let path = dir.path().join("medium.img");

@@ -1,5 +1,7 @@
 //! The readers against media made by other programs, and against media made to hurt them.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, both are how it fails")]
+
 mod attacks;
 mod common;
 mod foreign;

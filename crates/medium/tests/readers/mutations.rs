@@ -25,7 +25,8 @@ fn mutated_media_end_and_stay_within_their_limits() {
         // Where something is written is where a reader decides something; file contents decide nothing.
         let content = pattern(100_000);
         let content_at = bytes.windows(64).position(|window| window == &content[..64]).unwrap();
-        let places: Vec<usize> = (0..bytes.len()).filter(|at| bytes[*at] != 0 && !(content_at..content_at + 100_000).contains(at)).collect();
+        let places: Vec<usize> =
+            (0..bytes.len()).filter(|at| bytes[*at] != 0 && !(content_at..content_at + 100_000).contains(at)).collect();
         let file = file_of(&bytes);
         let mut state = 0x2026_0115_u64;
         let mut random = move || {

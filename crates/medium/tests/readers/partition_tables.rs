@@ -94,14 +94,8 @@ fn with_header(change: impl Fn(&mut [u8])) -> Vec<u8> {
 #[test]
 fn absurd_tables_with_right_checksums_are_refused() {
     assert_eq!(read_image(&with_header(|_| ())).paths(), ["a.txt"]);
-    let changes: [(usize, &[u8]); 6] = [
-        (80, &[255, 255, 255, 255]),
-        (84, &[0, 0, 0, 0]),
-        (84, &[1, 0, 0, 0]),
-        (84, &[255, 255, 255, 255]),
-        (72, &[255; 8]),
-        (24, &[7]),
-    ];
+    let changes: [(usize, &[u8]); 6] =
+        [(80, &[255, 255, 255, 255]), (84, &[0, 0, 0, 0]), (84, &[1, 0, 0, 0]), (84, &[255, 255, 255, 255]), (72, &[255; 8]), (24, &[7])];
     for (at, with) in changes {
         let bytes = with_header(|header| header[at..at + with.len()].copy_from_slice(with));
         let (_, done) = try_image(file_of(&bytes), LIMITS);

@@ -33,7 +33,7 @@ fn make_node(path: &Path, kind: FileType) -> rustix::io::Result<()> {
 #[test]
 fn the_sample_medium_arrives_whole_and_twice_the_same() {
     let dir = tempfile::tempdir().unwrap();
-    let samples = sample_medium();
+    let samples = sample_medium().unwrap();
     write_tree(dir.path(), &samples).unwrap();
     let sent = read_tree(dir.path());
     let wanted: BTreeMap<String, String> = samples.iter().map(|s| (s.escaped_path(), sha256(&s.bytes))).collect();
@@ -169,10 +169,10 @@ fn a_tree_that_changes_after_the_inventory_loses_no_line_and_leads_nowhere() {
         symlink(outside.path().join("x"), at("link")).unwrap();
         symlink(outside.path(), at("ordner")).unwrap();
     };
-    let mut out = FrameWriter::new(After { frames: Vec::new(), left: 7, action });
+    let mut after = After { frames: Vec::new(), left: 7, action };
     let root = File::open(dir.path()).unwrap();
-    medium::tree::read_tree(root.as_fd(), LIMITS, &mut out).unwrap();
-    let sent = Sent::of(&out.get_mut().frames);
+    medium::tree::read_tree(root.as_fd(), LIMITS, &mut FrameWriter::new(&mut after)).unwrap();
+    let sent = Sent::of(&after.frames);
     assert_eq!(sent.content("bleibt").bytes, b"bleibt");
     for name in ["fifo", "link", "ordner/x", "weg"] {
         assert_eq!(sent.content(name).end, (Some(Failure::Read), 0), "{name}");
@@ -185,9 +185,9 @@ fn a_directory_that_vanishes_during_the_walk_is_a_line() {
     let dir = tempfile::tempdir().unwrap();
     write_tree(dir.path(), &[sample("a/x", *b"1"), sample("b/y", *b"2")]).unwrap();
     let action = || std::fs::remove_dir_all(dir.path().join("b")).unwrap();
-    let mut out = FrameWriter::new(After { frames: Vec::new(), left: 2, action });
+    let mut after = After { frames: Vec::new(), left: 2, action };
     let root = File::open(dir.path()).unwrap();
-    medium::tree::read_tree(root.as_fd(), LIMITS, &mut out).unwrap();
-    let sent = Sent::of(&out.get_mut().frames);
+    medium::tree::read_tree(root.as_fd(), LIMITS, &mut FrameWriter::new(&mut after)).unwrap();
+    let sent = Sent::of(&after.frames);
     assert_eq!(sent.paths(), ["a", "b", "a/x", "b/(unreadable directory)"]);
 }

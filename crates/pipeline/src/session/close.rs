@@ -75,6 +75,8 @@ impl Session<'_> {
                 outputs.push(Output { path: mapped.join("/") + "/", sha256: None, pages: None });
                 Reason::Unpacked
             }
+            // An image of several pages becomes a PDF too.
+            Action::Rebuild if ticket.artefacts().iter().any(|artefact| artefact.pages().is_some()) => Reason::Converted,
             Action::Convert => Reason::Converted,
             Action::Rebuild | Action::Strip | Action::Withhold => Reason::Rebuilt,
         };
@@ -135,7 +137,10 @@ impl Session<'_> {
         for (name, language) in [(REPORT_DE, Language::De), (REPORT_EN, Language::En)] {
             let pdf = report_pdf(report, language)?;
             let file = self.shared.spool.put(&pdf)?;
-            let verdict = self.shared.blocking(move |shared| workers::verify(&shared.worker, &shared.settings.policy, &file, VerifyKind::ReportPdf)).await;
+            let verdict = self
+                .shared
+                .blocking(move |shared| workers::verify(&shared.worker, &shared.settings.policy, &file, VerifyKind::ReportPdf))
+                .await;
             match verdict {
                 Ok(Ok(_pages)) => drop(release.add_record(name, &pdf)?),
                 Ok(Err(code)) => return Err(StationFault::ReportRejected(code.escaped())),

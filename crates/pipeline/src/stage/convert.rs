@@ -1,7 +1,7 @@
 //! Convert: pixels → PDF or image, text → text, archive → members; what comes out is verified before it counts.
 
 use super::verify::{Refused, Verify};
-use super::{Shared, hold_for_trouble, conversion_finding, own_removed};
+use super::{Shared, conversion_finding, hold_for_trouble, own_removed};
 use crate::encode;
 use crate::fault::StationFault;
 use crate::line::Stage;
@@ -124,7 +124,12 @@ fn make(shared: &Shared, content: &SpoolFile, format: Format) -> Result<Made, Tr
 
 fn render_limits(shared: &Shared) -> RenderLimits {
     let convert = &shared.settings.policy.convert;
-    RenderLimits { dpi: convert.dpi, max_pages: convert.max_pages, max_page_pixels: convert.max_page_pixels, max_page_text: convert.max_page_text }
+    RenderLimits {
+        dpi: convert.dpi,
+        max_pages: convert.max_pages,
+        max_page_pixels: convert.max_page_pixels,
+        max_page_text: convert.max_page_text,
+    }
 }
 
 /// Renders and writes a flattened PDF. The renderer (its own process) and the page encoder (a thread here) overlap.
@@ -162,11 +167,24 @@ fn page_of(index: u32, page: PageIn, findings: &mut Vec<Finding>) -> Page {
     let number = index + 1;
     match page {
         PageIn::Pixels { start, pixels, text, findings: seen } => {
-            findings.extend(seen.into_iter().map(conversion_finding).map(|f| Finding { detail: format!("page {number}: {}", f.detail), ..f }));
+            findings
+                .extend(seen.into_iter().map(conversion_finding).map(|f| Finding { detail: format!("page {number}: {}", f.detail), ..f }));
             let rgb = encode::rgb(start.pixels, &pixels);
             let raster = Raster { width_px: start.width_px, height_px: start.height_px, rgb };
-            let run = |t: workers::PageText| TextRun { text: t.text, x_pt: t.x_pt, y_pt: t.y_pt, width_pt: t.width_pt, size_pt: t.size_pt, angle_deg: t.angle_deg };
-            Page { width_pt: start.width_pt, height_pt: start.height_pt, body: Body::Raster(raster), text: text.into_iter().map(run).collect() }
+            let run = |t: workers::PageText| TextRun {
+                text: t.text,
+                x_pt: t.x_pt,
+                y_pt: t.y_pt,
+                width_pt: t.width_pt,
+                size_pt: t.size_pt,
+                angle_deg: t.angle_deg,
+            };
+            Page {
+                width_pt: start.width_pt,
+                height_pt: start.height_pt,
+                body: Body::Raster(raster),
+                text: text.into_iter().map(run).collect(),
+            }
         }
         PageIn::Failed { width_pt, height_pt, failure } => {
             findings.push(Finding::own(FindingCode::PageFailed, Effect::Note, format!("page {number}: {failure:?}")));

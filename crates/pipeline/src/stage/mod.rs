@@ -70,7 +70,11 @@ impl Shared {
 }
 
 /// Holds an item for the trouble a worker had with it.
-pub(crate) fn hold_for_trouble<S: State, T: State>(mut item: Item<S>, trouble: Trouble, format: Option<Format>) -> Result<Step<T>, StationFault> {
+pub(crate) fn hold_for_trouble<S: State, T: State>(
+    mut item: Item<S>,
+    trouble: Trouble,
+    format: Option<Format>,
+) -> Result<Step<T>, StationFault> {
     let (reason, finding) = trouble.into_finding()?;
     item.add_findings([finding]);
     Ok(Step::Withhold(item.hold(reason, format)))
@@ -110,7 +114,11 @@ pub(crate) fn reason_of(findings: &[Finding]) -> Reason {
     }
     match findings.iter().map(|f| f.effect).max() {
         Some(Effect::Malicious) => Reason::Malicious,
-        Some(Effect::Undetermined) if has(FindingCode::Encrypted, Effect::Undetermined) || has(FindingCode::ClamavEncrypted, Effect::Undetermined) => Reason::Encrypted,
+        Some(Effect::Undetermined)
+            if has(FindingCode::Encrypted, Effect::Undetermined) || has(FindingCode::ClamavEncrypted, Effect::Undetermined) =>
+        {
+            Reason::Encrypted
+        }
         Some(Effect::Undetermined) if has(FindingCode::LimitHit, Effect::Undetermined) => Reason::Limit,
         Some(Effect::Undetermined) if has(FindingCode::Malformed, Effect::Undetermined) => Reason::Malformed,
         Some(Effect::Suspicious) if has(FindingCode::Polyglot, Effect::Suspicious) => Reason::Polyglot,

@@ -21,7 +21,10 @@ pub(crate) struct Scan {
 }
 
 /// Asks every engine of the supervisor's side about content.
-pub(crate) async fn ask_engines(engines: &[Box<dyn Engine>], content: &SpoolFile) -> Result<(Vec<model::Finding>, Vec<Coverage>), StationFault> {
+pub(crate) async fn ask_engines(
+    engines: &[Box<dyn Engine>],
+    content: &SpoolFile,
+) -> Result<(Vec<model::Finding>, Vec<Coverage>), StationFault> {
     let subject = Subject { path: content.path.clone(), digest: content.digest, size_bytes: content.size_bytes };
     let (mut findings, mut coverage) = (Vec::new(), Vec::new());
     for engine in engines {

@@ -29,7 +29,12 @@ pub(crate) enum Refused {
 
 impl Verify {
     /// Judges `bytes` in the spool; `extension` is the kind they are released as.
-    pub(crate) async fn run(&self, bytes: &SpoolFile, kind: VerifyKind, extension: &str) -> Result<Result<Artefact, Refused>, StationFault> {
+    pub(crate) async fn run(
+        &self,
+        bytes: &SpoolFile,
+        kind: VerifyKind,
+        extension: &str,
+    ) -> Result<Result<Artefact, Refused>, StationFault> {
         let file = bytes.clone();
         let verdict = self.shared.blocking(move |shared| workers::verify(&shared.worker, &shared.settings.policy, &file, kind)).await;
         let pages = match verdict {

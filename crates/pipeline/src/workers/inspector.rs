@@ -110,7 +110,13 @@ impl Inspector {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub fn yara(&mut self, content: &SpoolFile, format: &str, extension: &str, timeout_seconds: u32) -> Result<(bool, Vec<YaraHit>), Trouble> {
+    pub fn yara(
+        &mut self,
+        content: &SpoolFile,
+        format: &str,
+        extension: &str,
+        timeout_seconds: u32,
+    ) -> Result<(bool, Vec<YaraHit>), Trouble> {
         self.ask(content, &Request::Yara { format: format.into(), extension: extension.into(), timeout_seconds })?;
         match self.0.hear()? {
             Heard::Answer(Answer::YaraHits { complete, hits }) => Ok((complete, hits)),
@@ -122,7 +128,13 @@ impl Inspector {
     ///
     /// # Errors
     /// [`Trouble`].
-    pub fn strip(&mut self, content: &SpoolFile, format: Format, max_bytes: u64, spool: &Spool) -> Result<(SpoolFile, Vec<RawRemoved>), Trouble> {
+    pub fn strip(
+        &mut self,
+        content: &SpoolFile,
+        format: Format,
+        max_bytes: u64,
+        spool: &Spool,
+    ) -> Result<(SpoolFile, Vec<RawRemoved>), Trouble> {
         self.ask(content, &Request::Strip { format, max_output_bytes: max_bytes })?;
         let mut writer = writer(spool)?;
         match self.0.hear_bytes(|bytes| append(&mut writer, bytes, max_bytes))? {
@@ -135,7 +147,14 @@ impl Inspector {
     ///
     /// # Errors
     /// [`Trouble`]; a limit hit anywhere fails the whole archive.
-    pub fn unpack(&mut self, content: &SpoolFile, format: Format, inner_name: Vec<u8>, limits: &UnpackLimits, spool: &Spool) -> Result<Vec<Member>, Trouble> {
+    pub fn unpack(
+        &mut self,
+        content: &SpoolFile,
+        format: Format,
+        inner_name: Vec<u8>,
+        limits: &UnpackLimits,
+        spool: &Spool,
+    ) -> Result<Vec<Member>, Trouble> {
         self.ask(content, &Request::Unpack { format, inner_name: Foreign::new(inner_name), limits: *limits })?;
         let mut members = Vec::new();
         let mut expanded = 0u64;
@@ -157,7 +176,7 @@ impl Inspector {
                 if expanded > limits.max_expanded_bytes {
                     return Err(Trouble::Failed(Failure::LimitExpanded, limits.max_expanded_bytes));
                 }
-                append(&mut writer, bytes, limits.max_member_bytes)
+                append_up_to(&mut writer, bytes, limits.max_member_bytes, Failure::Limit)
             })?;
             let Answer::EntryEnd { failure, offset } = end else { return Err(Trouble::Protocol("member end")) };
             if let Some(failure) = failure {
@@ -193,8 +212,12 @@ pub(super) fn writer(spool: &Spool) -> Result<SpoolWriter, Trouble> {
 }
 
 pub(super) fn append(writer: &mut SpoolWriter, bytes: &[u8], max_bytes: u64) -> Result<(), Trouble> {
+    append_up_to(writer, bytes, max_bytes, Failure::LimitOutput)
+}
+
+fn append_up_to(writer: &mut SpoolWriter, bytes: &[u8], max_bytes: u64, limit: Failure) -> Result<(), Trouble> {
     if writer.size_bytes() + bytes.len() as u64 > max_bytes {
-        return Err(Trouble::Failed(Failure::LimitOutput, max_bytes));
+        return Err(Trouble::Failed(limit, max_bytes));
     }
     writer.append(bytes).map_err(|error| Trouble::Station(error.into()))
 }

@@ -15,7 +15,14 @@ use wire::{Answer, Foreign, OfficeJob, RawFinding, RawRemoved, Request, VerifyKi
 ///
 /// # Errors
 /// [`Trouble`].
-pub fn office_to_pdf(program: &Path, policy: &Policy, content: &SpoolFile, format: Format, filter: &str, spool: &Spool) -> Result<SpoolFile, Trouble> {
+pub fn office_to_pdf(
+    program: &Path,
+    policy: &Policy,
+    content: &SpoolFile,
+    format: Format,
+    filter: &str,
+    spool: &Spool,
+) -> Result<SpoolFile, Trouble> {
     let wall_seconds = policy.worker.office_wall_seconds;
     // The worker ends the suite itself at its deadline; this is the deadline of the worker.
     let mut limits = policy.worker.clone();
@@ -36,14 +43,26 @@ pub fn office_to_pdf(program: &Path, policy: &Policy, content: &SpoolFile, forma
 ///
 /// # Errors
 /// [`Trouble`].
-pub fn rebuild_text(program: &Path, policy: &Policy, content: &SpoolFile, format: Format, spool: &Spool) -> Result<(SpoolFile, Vec<RawRemoved>, Vec<RawFinding>), Trouble> {
+pub fn rebuild_text(
+    program: &Path,
+    policy: &Policy,
+    content: &SpoolFile,
+    format: Format,
+    spool: &Spool,
+) -> Result<(SpoolFile, Vec<RawRemoved>, Vec<RawFinding>), Trouble> {
     let wall = Duration::from_secs(policy.worker.wall_seconds.into());
     let mut conversation = Conversation::start(program, Role::Render, &policy.worker, wall, None)?;
     let max_output_bytes = policy.convert.max_output_bytes;
     rebuilt(&mut conversation, content, &Request::RebuildText { format, max_output_bytes }, max_output_bytes, spool)
 }
 
-fn rebuilt(conversation: &mut Conversation, content: &SpoolFile, request: &Request, max_bytes: u64, spool: &Spool) -> Result<(SpoolFile, Vec<RawRemoved>, Vec<RawFinding>), Trouble> {
+fn rebuilt(
+    conversation: &mut Conversation,
+    content: &SpoolFile,
+    request: &Request,
+    max_bytes: u64,
+    spool: &Spool,
+) -> Result<(SpoolFile, Vec<RawRemoved>, Vec<RawFinding>), Trouble> {
     let file = content.open().map_err(|error| Trouble::Station(error.into()))?;
     conversation.ask(request, Some(file.as_fd()))?;
     let mut writer = writer(spool)?;

@@ -163,9 +163,10 @@ fn check_text(piece: TextPiece) -> Result<Text, Trouble> {
     if !numbers.iter().all(|n| n.is_finite() && n.abs() <= 1e6) {
         return Err(Trouble::Protocol("text box"));
     }
-    let Ok(text) = piece.text.into_untrusted().check(|text| {
-        Ok::<_, std::convert::Infallible>(text.chars().filter(|c| !is_deceptive(*c)).take(10_000).collect::<String>())
-    });
+    let Ok(text) = piece
+        .text
+        .into_untrusted()
+        .check(|text| Ok::<_, std::convert::Infallible>(text.chars().filter(|c| !is_deceptive(*c)).take(10_000).collect::<String>()));
     Ok(Text {
         text,
         x_pt: piece.x_pt,
@@ -205,7 +206,14 @@ mod tests {
 
     #[test]
     fn text_loses_controls_and_nan_boxes_are_refused() {
-        let piece = |text: &str, x_pt| TextPiece { text: Foreign::new(text.into()), x_pt, y_pt: 0.0, width_pt: -1.0, size_pt: 12.0, angle_deg: 0.0 };
+        let piece = |text: &str, x_pt| TextPiece {
+            text: Foreign::new(text.into()),
+            x_pt,
+            y_pt: 0.0,
+            width_pt: -1.0,
+            size_pt: 12.0,
+            angle_deg: 0.0,
+        };
         assert_eq!(check_text(piece("a\u{1b}[2Jb\u{202e}ß", 1.0)).unwrap().text, "a[2Jbß");
         assert!(check_text(piece("x", f32::NAN)).is_err());
         assert!(check_text(piece("x", 1e30)).is_err());

@@ -1,13 +1,7 @@
 use super::*;
 
 fn job(format: Format, filter: &str) -> OfficeJob {
-    OfficeJob {
-        format,
-        import_filter: filter.to_owned(),
-        max_pages: 2,
-        wall_seconds: 60,
-        max_output_bytes: 1 << 20,
-    }
+    OfficeJob { format, import_filter: filter.to_owned(), max_pages: 2, wall_seconds: 60, max_output_bytes: 1 << 20 }
 }
 
 fn convert(run: &OfficeRun<'_>, job: &OfficeJob) -> Result<Vec<u8>, RenderError> {
@@ -27,78 +21,45 @@ fn the_output_file_decides_and_is_capped() {
     assert!(matches!(nothing, Err(RenderError::NoOutput)));
     let late = convert(&|_, _, _| Ok(OfficeExit::TimedOut), &writer);
     assert!(matches!(late, Err(RenderError::Timeout(60))));
-    let missing = convert(
-        &|_, _, _| Err(io::Error::from(io::ErrorKind::NotFound)),
-        &writer,
-    );
+    let missing = convert(&|_, _, _| Err(io::Error::from(io::ErrorKind::NotFound)), &writer);
     assert!(matches!(missing, Err(RenderError::Start(_))));
     let writes = |length: usize| {
         move |_: &Path, arguments: &[OsString], _: Duration| {
             let input = Path::new(arguments.last().unwrap());
             assert_eq!(fs::read(input)?, b"content");
             let profile = input.with_file_name("profile").join("user");
-            assert!(
-                profile.join("registrymodifications.xcu").is_file()
-                    && profile.join("extensions/buildid").is_file()
-            );
-            fs::write(
-                input.with_file_name("out").join("in.pdf"),
-                vec![b'x'; length],
-            )?;
+            assert!(profile.join("registrymodifications.xcu").is_file() && profile.join("extensions/buildid").is_file());
+            fs::write(input.with_file_name("out").join("in.pdf"), vec![b'x'; length])?;
             Ok(OfficeExit::Ended)
         }
     };
     assert_eq!(convert(&writes(100_000), &writer).unwrap().len(), 100_000);
-    assert!(matches!(
-        convert(&writes((1 << 20) + 1), &writer),
-        Err(RenderError::Output(_))
-    ));
+    assert!(matches!(convert(&writes((1 << 20) + 1), &writer), Err(RenderError::Output(_))));
     let links = |_: &Path, arguments: &[OsString], _: Duration| {
         let out = Path::new(arguments.last().unwrap()).with_file_name("out");
         std::os::unix::fs::symlink("/etc/passwd", out.join("in.pdf"))?;
         Ok(OfficeExit::Ended)
     };
-    assert!(matches!(
-        convert(&links, &writer),
-        Err(RenderError::NoOutput)
-    ));
+    assert!(matches!(convert(&links, &writer), Err(RenderError::NoOutput)));
 }
 
 #[test]
 fn the_command_line_forces_filter_profile_and_page_range() {
-    let arguments = office_arguments(
-        Path::new("/work"),
-        &job(Format::Xlsx, "Calc MS Excel 2007 XML"),
-    )
-    .unwrap();
-    let words: Vec<&str> = arguments
-        .iter()
-        .map(|word| word.to_str().unwrap())
-        .collect();
+    let arguments = office_arguments(Path::new("/work"), &job(Format::Xlsx, "Calc MS Excel 2007 XML")).unwrap();
+    let words: Vec<&str> = arguments.iter().map(|word| word.to_str().unwrap()).collect();
     assert!(words.contains(&"-env:UserInstallation=file:///work/profile"));
     assert!(words.contains(&"--infilter=Calc MS Excel 2007 XML"));
-    assert!(
-        words.contains(&r#"pdf:calc_pdf_Export:{"PageRange":{"type":"string","value":"1-2"}}"#)
-    );
+    assert!(words.contains(&r#"pdf:calc_pdf_Export:{"PageRange":{"type":"string","value":"1-2"}}"#));
     assert_eq!(words.last(), Some(&"/work/in.xlsx"));
-    assert!(matches!(
-        office_arguments(Path::new("/work"), &job(Format::Pe, "x")),
-        Err(RenderError::Unsupported)
-    ));
+    assert!(matches!(office_arguments(Path::new("/work"), &job(Format::Pe, "x")), Err(RenderError::Unsupported)));
 }
 
 #[test]
 fn the_profile_records_the_installed_version_and_is_well_formed() {
-    assert_eq!(
-        installed_version("[Bootstrap]\nProductKey=LibreOffice 7.4\nUserInstallation=x\n"),
-        "7.4"
-    );
+    assert_eq!(installed_version("[Bootstrap]\nProductKey=LibreOffice 7.4\nUserInstallation=x\n"), "7.4");
     assert_eq!(installed_version("ProductKey=LibreOffice 7.4<&\n"), "7.4");
     assert_eq!(installed_version(""), "0.0");
-    assert_eq!(
-        build_number("[Version]\nAllLanguages=de\nbuildid=40(Build:2)\n"),
-        "40(Build:2)"
-    );
+    assert_eq!(build_number("[Version]\nAllLanguages=de\nbuildid=40(Build:2)\n"), "40(Build:2)");
     assert_eq!(build_number(""), "");
     let text = profile("7.4");
     let mut reader = quick_xml::Reader::from_str(&text);

@@ -35,27 +35,17 @@ impl Geometry {
         let crop = page.intersected_crop_box();
         let usable = |side: f32| side.is_finite() && (MIN_SIDE_PT..=BROKEN_SIDE_PT).contains(&side);
         let flat = !(crop.width() > 0.0 && crop.height() > 0.0);
-        if flat || !usable(width) || !usable(height) || !crop.x0.is_finite() || !crop.y0.is_finite()
-        {
+        if flat || !usable(width) || !usable(height) || !crop.x0.is_finite() || !crop.y0.is_finite() {
             return Self::unknown(limits);
         }
-        let unit = page
-            .raw()
-            .get::<f32>(b"UserUnit")
-            .filter(|unit| unit.is_finite() && (0.01..=1_000.0).contains(unit))
-            .unwrap_or(1.0);
+        let unit = page.raw().get::<f32>(b"UserUnit").filter(|unit| unit.is_finite() && (0.01..=1_000.0).contains(unit)).unwrap_or(1.0);
         let fit = (MAX_SIDE_PT / (width.max(height) * unit)).min(1.0);
         let scale = unit * fit;
         let loss = (fit < 1.0).then_some("page-size");
-        let (width_pt, height_pt) = (
-            (width * scale).clamp(MIN_SIDE_PT, MAX_SIDE_PT),
-            (height * scale).clamp(MIN_SIDE_PT, MAX_SIDE_PT),
-        );
+        let (width_pt, height_pt) = ((width * scale).clamp(MIN_SIDE_PT, MAX_SIDE_PT), (height * scale).clamp(MIN_SIDE_PT, MAX_SIDE_PT));
         let (width_px, height_px) = pixel_size(width_pt, height_pt, limits);
         let base = page.initial_transform(true).to_kurbo();
-        let stretch = |across: f64, down: f64| {
-            Affine::scale_non_uniform(across / f64::from(width), down / f64::from(height)) * base
-        };
+        let stretch = |across: f64, down: f64| Affine::scale_non_uniform(across / f64::from(width), down / f64::from(height)) * base;
         Self {
             width_pt,
             height_pt,
@@ -72,18 +62,7 @@ impl Geometry {
         let (width_pt, height_pt) = A4_PT;
         let (width_px, height_px) = pixel_size(width_pt, height_pt, limits);
         let to_points = Affine::new([1.0, 0.0, 0.0, -1.0, 0.0, f64::from(height_pt)]);
-        let scale = Affine::scale_non_uniform(
-            f64::from(width_px) / f64::from(width_pt),
-            f64::from(height_px) / f64::from(height_pt),
-        );
-        Self {
-            width_pt,
-            height_pt,
-            width_px,
-            height_px,
-            to_pixels: scale * to_points,
-            to_points,
-            loss: Some("page-box"),
-        }
+        let scale = Affine::scale_non_uniform(f64::from(width_px) / f64::from(width_pt), f64::from(height_px) / f64::from(height_pt));
+        Self { width_pt, height_pt, width_px, height_px, to_pixels: scale * to_points, to_points, loss: Some("page-box") }
     }
 }

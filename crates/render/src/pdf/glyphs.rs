@@ -5,9 +5,7 @@ use super::geometry::Geometry;
 use super::words::{Placed, Words};
 use hayro::hayro_interpret::font::{Glyph, GlyphRun, PositionedGlyph};
 use hayro::hayro_interpret::hayro_cmap::BfString;
-use hayro::hayro_interpret::{
-    BlendMode, ClipPath, Device, DrawMode, DrawProps, Image, ImageDrawProps, Paint, SoftMask,
-};
+use hayro::hayro_interpret::{BlendMode, ClipPath, Device, DrawMode, DrawProps, Image, ImageDrawProps, Paint, SoftMask};
 use hayro::kurbo::{Affine, BezPath, Point, Shape, Vec2};
 use wire::TextPiece;
 
@@ -33,21 +31,13 @@ pub struct TextDevice {
 impl TextDevice {
     /// For one page; at most `max_characters` are kept.
     pub fn new(geometry: &Geometry, max_characters: u32) -> Self {
-        Self {
-            words: Words::new(geometry.width_pt, geometry.height_pt, max_characters),
-            marks: 0,
-            last_run: None,
-        }
+        Self { words: Words::new(geometry.width_pt, geometry.height_pt, max_characters), marks: 0, last_run: None }
     }
 
     /// What was seen.
     pub fn into_content(self) -> PageContent {
         let (pieces, text_cut) = self.words.finish();
-        PageContent {
-            pieces,
-            text_cut,
-            marks: self.marks,
-        }
+        PageContent { pieces, text_cut, marks: self.marks }
     }
 
     fn mark(&mut self, paint: &Paint<'_>) {
@@ -73,13 +63,7 @@ impl<'a> Device<'a> for TextDevice {
 
     fn push_clip_path(&mut self, _path: &ClipPath) {}
 
-    fn push_transparency_group(
-        &mut self,
-        _opacity: f32,
-        _mask: Option<SoftMask<'a>>,
-        _blend: BlendMode,
-    ) {
-    }
+    fn push_transparency_group(&mut self, _opacity: f32, _mask: Option<SoftMask<'a>>, _blend: BlendMode) {}
 
     fn draw_glyph_run(&mut self, run: &GlyphRun<'_, 'a>, props: DrawProps<'a>, mode: &DrawMode) {
         let glyphs = run.glyphs();
@@ -102,11 +86,7 @@ impl<'a> Device<'a> for TextDevice {
                 None => continue,
             };
             if let Some(mut placed) = text {
-                place(
-                    &mut placed,
-                    props.transform * glyph.transform(),
-                    advance(glyph),
-                );
+                place(&mut placed, props.transform * glyph.transform(), advance(glyph));
                 self.words.push(placed);
             }
         }
@@ -136,11 +116,7 @@ fn advance(glyph: &PositionedGlyph<'_>) -> f64 {
         Glyph::Outline(outline) => outline.advance_width(),
         Glyph::Type3(type3) => type3.advance_width(),
     };
-    f64::from(
-        width
-            .filter(|width| width.is_finite() && (0.0..=10_000.0).contains(width))
-            .unwrap_or(500.0),
-    )
+    f64::from(width.filter(|width| width.is_finite() && (0.0..=10_000.0).contains(width)).unwrap_or(500.0))
 }
 
 fn place(placed: &mut Placed, transform: Affine, advance: f64) {

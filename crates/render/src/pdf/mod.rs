@@ -13,9 +13,7 @@ use crate::pixels::{is_white, note, pack_opaque};
 use crate::sink::PageSink;
 use geometry::Geometry;
 use glyphs::{PageContent, TextDevice};
-use hayro::hayro_interpret::{
-    Context, InterpreterCache, InterpreterSettings, InterpreterWarning, interpret_page,
-};
+use hayro::hayro_interpret::{Context, InterpreterCache, InterpreterSettings, InterpreterWarning, interpret_page};
 use hayro::hayro_syntax::page::Page;
 use hayro::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
 use hayro::kurbo::Rect;
@@ -35,12 +33,7 @@ use wire::{Failure, PageStart, PixelFormat, RawFinding, RenderLimits};
 /// # Errors
 /// [`RenderError::Encrypted`], [`RenderError::Malformed`] (no page at all, too), [`RenderError::Pages`] before any page
 /// is painted, [`RenderError::Sink`] when nobody listens.
-pub fn render_pdf(
-    bytes: Vec<u8>,
-    limits: &RenderLimits,
-    fonts: &Fonts,
-    sink: &mut dyn PageSink,
-) -> Result<(), RenderError> {
+pub fn render_pdf(bytes: Vec<u8>, limits: &RenderLimits, fonts: &Fonts, sink: &mut dyn PageSink) -> Result<(), RenderError> {
     let bytes = Arc::new(bytes);
     let losses = Arc::new(Losses::default());
     let settings = settings(fonts, Arc::clone(&losses));
@@ -55,20 +48,14 @@ pub fn render_pdf(
             check_count(count, limits)?;
             sink.document(count as u32)?;
         }
-        let tools = Tools {
-            settings: &settings,
-            losses: &losses,
-            cache: RenderCache::new(),
-            text_cache: InterpreterCache::new(),
-        };
+        let tools = Tools { settings: &settings, losses: &losses, cache: RenderCache::new(), text_cache: InterpreterCache::new() };
         let Some(remaining) = pages.get(next..count).filter(|pages| !pages.is_empty()) else {
             return Ok(());
         };
         let mut panicked = false;
         for page in remaining {
             next += 1;
-            let geometry = catch_unwind(AssertUnwindSafe(|| Geometry::of(page, limits)))
-                .unwrap_or_else(|_| Geometry::unknown(limits));
+            let geometry = catch_unwind(AssertUnwindSafe(|| Geometry::of(page, limits))).unwrap_or_else(|_| Geometry::unknown(limits));
             losses.take();
             match catch_unwind(AssertUnwindSafe(|| tools.page(page, &geometry, limits))) {
                 Ok(painted) => send(painted, &geometry, sink)?,
@@ -88,12 +75,12 @@ pub fn render_pdf(
 fn open(bytes: &Arc<Vec<u8>>) -> Result<Pdf, RenderError> {
     match catch_unwind(|| Pdf::new(Arc::clone(bytes))) {
         Ok(Ok(pdf)) => Ok(pdf),
-        Ok(Err(LoadPdfError::Decryption(
-            DecryptionError::PasswordProtected | DecryptionError::UnsupportedAlgorithm,
-        ))) => Err(RenderError::Encrypted),
-        Ok(Err(LoadPdfError::Decryption(
-            DecryptionError::MissingIDEntry | DecryptionError::InvalidEncryption,
-        ))) => Err(RenderError::Encrypted),
+        Ok(Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected | DecryptionError::UnsupportedAlgorithm))) => {
+            Err(RenderError::Encrypted)
+        }
+        Ok(Err(LoadPdfError::Decryption(DecryptionError::MissingIDEntry | DecryptionError::InvalidEncryption))) => {
+            Err(RenderError::Encrypted)
+        }
         Ok(Err(LoadPdfError::Invalid)) | Err(_) => Err(RenderError::Malformed),
     }
 }
@@ -143,12 +130,7 @@ impl Losses {
 
     /// The counts as a detail, or `None` without a loss; starts again from zero.
     fn take(&self) -> Option<String> {
-        let counters = [
-            ("font", &self.fonts),
-            ("image", &self.images),
-            ("annotation", &self.annotations),
-            ("other", &self.others),
-        ];
+        let counters = [("font", &self.fonts), ("image", &self.images), ("annotation", &self.annotations), ("other", &self.others)];
         let seen: Vec<String> = counters
             .into_iter()
             .map(|(name, counter)| (name, counter.swap(0, Ordering::Relaxed)))
@@ -195,61 +177,29 @@ impl<'a> Tools<'_, 'a> {
             findings.push(note(FindingCode::PageLoss, detail));
         }
         if content.text_cut {
-            findings.push(note(
-                FindingCode::LimitHit,
-                format!("max_page_text {}", limits.max_page_text),
-            ));
+            findings.push(note(FindingCode::LimitHit, format!("max_page_text {}", limits.max_page_text)));
         }
         if content.marks > 0 && is_white(format, &pixels) {
-            findings.push(note(
-                FindingCode::PageBlank,
-                format!("operators {}", content.marks),
-            ));
+            findings.push(note(FindingCode::PageBlank, format!("operators {}", content.marks)));
         }
-        Painted {
-            format,
-            pixels,
-            content,
-            findings,
-        }
+        Painted { format, pixels, content, findings }
     }
 
     fn paint(&self, page: &'a Page<'a>, geometry: &Geometry) -> (PixelFormat, Vec<u8>) {
         // BOUND: both sides are at most MAX_SIDE_PX, which fits 16 bits.
         let mut context = RenderContext::new(geometry.width_px as u16, geometry.height_px as u16);
-        render_into(
-            page,
-            &self.cache,
-            self.settings,
-            &RenderSettings::default(),
-            &mut context,
-            geometry.to_pixels,
-        );
+        render_into(page, &self.cache, self.settings, &RenderSettings::default(), &mut context, geometry.to_pixels);
         context.flush();
         let mut pixmap = Pixmap::new(context.width(), context.height());
-        let raster = RasterizerSettings {
-            target_init: TargetInit::Clear(WHITE),
-            ..RasterizerSettings::default()
-        };
+        let raster = RasterizerSettings { target_init: TargetInit::Clear(WHITE), ..RasterizerSettings::default() };
         context.render_with(&mut pixmap, &mut Resources::default(), raster);
         pack_opaque(pixmap.data_as_u8_slice())
     }
 
     /// A second, cheap pass over the operators: the painter's own device cannot be watched from outside.
     fn read(&self, page: &'a Page<'a>, geometry: &Geometry, limits: &RenderLimits) -> PageContent {
-        let target = Rect::new(
-            0.0,
-            0.0,
-            f64::from(geometry.width_pt),
-            f64::from(geometry.height_pt),
-        );
-        let mut context = Context::new(
-            geometry.to_points,
-            target,
-            &self.text_cache,
-            page.xref(),
-            self.settings.clone(),
-        );
+        let target = Rect::new(0.0, 0.0, f64::from(geometry.width_pt), f64::from(geometry.height_pt));
+        let mut context = Context::new(geometry.to_points, target, &self.text_cache, page.xref(), self.settings.clone());
         let mut device = TextDevice::new(geometry, limits.max_page_text);
         interpret_page(page, &mut context, &mut device);
         device.into_content()

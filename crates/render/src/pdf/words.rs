@@ -52,27 +52,11 @@ impl Placed {
                 _ => shown.push(character),
             }
         }
-        (!shown.is_empty()).then_some(Self {
-            text: shown,
-            start: Point::ORIGIN,
-            end: Point::ORIGIN,
-            size: 0.0,
-            angle: 0.0,
-        })
+        (!shown.is_empty()).then_some(Self { text: shown, start: Point::ORIGIN, end: Point::ORIGIN, size: 0.0, angle: 0.0 })
     }
 
     fn is_usable(&self) -> bool {
-        [
-            self.start.x,
-            self.start.y,
-            self.end.x,
-            self.end.y,
-            self.size,
-            self.angle,
-        ]
-        .iter()
-        .all(|v| v.is_finite())
-            && self.size > 0.01
+        [self.start.x, self.start.y, self.end.x, self.end.y, self.size, self.angle].iter().all(|v| v.is_finite()) && self.size > 0.01
     }
 }
 
@@ -92,15 +76,7 @@ impl Words {
     /// For a page of this size, points; at most `max_characters` are kept.
     pub fn new(width: f32, height: f32, max_characters: u32) -> Self {
         let (width, height) = (f64::from(width), f64::from(height));
-        Self {
-            width,
-            height,
-            left: max_characters,
-            cut: false,
-            open: None,
-            recent: VecDeque::new(),
-            pieces: Vec::new(),
-        }
+        Self { width, height, left: max_characters, cut: false, open: None, recent: VecDeque::new(), pieces: Vec::new() }
     }
 
     /// The next glyph.
@@ -125,11 +101,7 @@ impl Words {
     /// A show operator ended. The word stays open: many producers show each letter on its own.
     pub fn end_run(&mut self) {
         // BOUND: a page that never pauses must not grow one word without end.
-        if self
-            .open
-            .as_ref()
-            .is_some_and(|word| word.text.len() > 4 * MAX_PIECE_CHARS)
-        {
+        if self.open.as_ref().is_some_and(|word| word.text.len() > 4 * MAX_PIECE_CHARS) {
             self.close();
         }
     }
@@ -160,15 +132,12 @@ impl Words {
     }
 
     fn on_page(&self, word: &Placed) -> bool {
-        let inside =
-            |p: Point| (0.0..=self.width).contains(&p.x) && (0.0..=self.height).contains(&p.y);
+        let inside = |p: Point| (0.0..=self.width).contains(&p.x) && (0.0..=self.height).contains(&p.y);
         inside(word.start) || inside(word.end)
     }
 
     fn repeats(&self, word: &Placed) -> bool {
-        self.recent.iter().any(|earlier| {
-            earlier.text == word.text && (earlier.start - word.start).hypot() < 0.1 * word.size
-        })
+        self.recent.iter().any(|earlier| earlier.text == word.text && (earlier.start - word.start).hypot() < 0.1 * word.size)
     }
 
     /// One piece, or several where the word is longer than a piece may be.
@@ -217,23 +186,12 @@ mod tests {
         let mut words = Words::new(100.0, 100.0, max);
         glyphs.iter().cloned().for_each(|glyph| words.push(glyph));
         let (pieces, cut) = words.finish();
-        (
-            pieces
-                .iter()
-                .map(|piece| (piece.x_pt, piece.y_pt, piece.width_pt))
-                .collect(),
-            cut,
-        )
+        (pieces.iter().map(|piece| (piece.x_pt, piece.y_pt, piece.width_pt)).collect(), cut)
     }
 
     #[test]
     fn near_glyphs_are_one_word_and_gaps_separate() {
-        let line = [
-            glyph("a", 10.0, 20.0),
-            glyph("b", 15.2, 20.0),
-            glyph("c", 23.0, 20.0),
-            glyph("d", 28.0, 40.0),
-        ];
+        let line = [glyph("a", 10.0, 20.0), glyph("b", 15.2, 20.0), glyph("c", 23.0, 20.0), glyph("d", 28.0, 40.0)];
         let (found, cut) = words(&line, 99);
         assert!(!cut);
         assert_eq!(found.len(), 3);
@@ -243,12 +201,7 @@ mod tests {
 
     #[test]
     fn overprinting_and_text_beside_the_page_are_dropped() {
-        let glyphs = [
-            glyph("a", 10.0, 20.0),
-            glyph(" ", 15.0, 20.0),
-            glyph("a", 10.3, 20.0),
-            glyph("z", 500.0, 20.0),
-        ];
+        let glyphs = [glyph("a", 10.0, 20.0), glyph(" ", 15.0, 20.0), glyph("a", 10.3, 20.0), glyph("z", 500.0, 20.0)];
         assert_eq!(words(&glyphs, 99).0.len(), 1);
     }
 
@@ -256,19 +209,13 @@ mod tests {
     fn the_limit_cuts_and_broken_numbers_are_skipped() {
         let mut broken = glyph("x", 1.0, 1.0);
         broken.size = f64::NAN;
-        let (found, cut) = words(
-            &[glyph("abc", 10.0, 20.0), broken, glyph("def", 50.0, 20.0)],
-            4,
-        );
+        let (found, cut) = words(&[glyph("abc", 10.0, 20.0), broken, glyph("def", 50.0, 20.0)], 4);
         assert_eq!((found.len(), cut), (1, true));
     }
 
     #[test]
     fn what_cannot_be_shown_is_no_text() {
         assert!(Placed::from_text("\u{202E}\u{7}").is_none());
-        assert_eq!(
-            Placed::from_text("o\u{FB03}ce\u{AD}").unwrap().text,
-            "office-"
-        );
+        assert_eq!(Placed::from_text("o\u{FB03}ce\u{AD}").unwrap().text, "office-");
     }
 }

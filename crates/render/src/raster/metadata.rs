@@ -53,8 +53,7 @@ impl Carried {
                 b"tIME" => self.kind("time"),
                 b"acTL" => self.frames = u32::from_be_bytes(*body.first_chunk()?),
                 b"pHYs" if body.get(8) == Some(&1) => {
-                    self.dpi =
-                        plausible_dpi(f64::from(u32::from_be_bytes(*body.first_chunk()?)) * 0.0254);
+                    self.dpi = plausible_dpi(f64::from(u32::from_be_bytes(*body.first_chunk()?)) * 0.0254);
                 }
                 b"IEND" => return Some(()),
                 _ => {}
@@ -98,11 +97,7 @@ impl Carried {
 
     fn gif(&mut self, bytes: &[u8]) -> Option<()> {
         let table = |flags: u8| {
-            if flags & 0x80 == 0 {
-                0
-            } else {
-                3usize << ((flags & 7) + 1)
-            }
+            if flags & 0x80 == 0 { 0 } else { 3usize << ((flags & 7) + 1) }
         };
         let mut rest = bytes.get(13 + table(*bytes.get(10)?)..)?;
         loop {
@@ -110,10 +105,7 @@ impl Carried {
                 0x21 => {
                     match rest.get(1)? {
                         0xFE => self.kind("comment"),
-                        0xFF if rest
-                            .get(3..)
-                            .is_some_and(|name| name.starts_with(b"XMP DataXMP")) =>
-                        {
+                        0xFF if rest.get(3..).is_some_and(|name| name.starts_with(b"XMP DataXMP")) => {
                             self.kind("xmp");
                         }
                         _ => {}

@@ -54,17 +54,11 @@ pub fn render_image(
     kinds.extend(carried.kinds.iter().cloned());
     let mut findings = Vec::new();
     if carried.frames > 1 {
-        findings.push(note(
-            FindingCode::Metadata,
-            format!("animation-frames {}", carried.frames - 1),
-        ));
+        findings.push(note(FindingCode::Metadata, format!("animation-frames {}", carried.frames - 1)));
     }
     findings.extend(metadata_finding(&kinds));
     let keeps_alpha = !matches!(format, Format::Jpeg | Format::Bmp);
-    send_only(
-        finish(picture, carried.dpi, keeps_alpha, limits, findings),
-        sink,
-    )
+    send_only(finish(picture, carried.dpi, keeps_alpha, limits, findings), sink)
 }
 
 /// A finished page of an image.
@@ -105,11 +99,7 @@ fn raster_format(format: Format) -> Result<ImageFormat, RenderError> {
     })
 }
 
-fn render_tiff(
-    mut bytes: Vec<u8>,
-    limits: &RenderLimits,
-    sink: &mut dyn PageSink,
-) -> Result<(), RenderError> {
+fn render_tiff(mut bytes: Vec<u8>, limits: &RenderLimits, sink: &mut dyn PageSink) -> Result<(), RenderError> {
     let directories = tiff::directories(&bytes, limits.max_pages)?;
     sink.document(directories.pages.len() as u32)?;
     for page in &directories.pages {
@@ -123,11 +113,7 @@ fn render_tiff(
             }
             // A single page that cannot be decoded is the document's own failure.
             Err(error) if directories.pages.len() == 1 => return Err(error),
-            Err(error) => sink.page_failed(
-                crate::limits::A4_PT.0,
-                crate::limits::A4_PT.1,
-                error.failure().0,
-            )?,
+            Err(error) => sink.page_failed(crate::limits::A4_PT.0, crate::limits::A4_PT.1, error.failure().0)?,
         }
     }
     Ok(())
@@ -150,20 +136,14 @@ fn check_size(width: u64, height: u64, limits: &RenderLimits) -> Result<(), Rend
 }
 
 /// Pixels the right way up, and the metadata the decoder saw.
-fn decode(
-    bytes: &[u8],
-    format: ImageFormat,
-    limits: &RenderLimits,
-) -> Result<(DynamicImage, Vec<String>), RenderError> {
+fn decode(bytes: &[u8], format: ImageFormat, limits: &RenderLimits) -> Result<(DynamicImage, Vec<String>), RenderError> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let most = limits.max_page_pixels.saturating_mul(DECODE_FACTOR);
     let mut decoder_limits = Limits::default();
     // BOUND: 16-bit RGBA of the largest image that is accepted, twice (a decoder may hold a working copy), plus room for tables.
     decoder_limits.max_alloc = Some(most.saturating_mul(16).saturating_add(16 << 20));
     reader.limits(decoder_limits);
-    let mut decoder = reader
-        .into_decoder()
-        .map_err(|error| refused(&error, most))?;
+    let mut decoder = reader.into_decoder().map_err(|error| refused(&error, most))?;
     let (width, height) = decoder.dimensions();
     check_size(width.into(), height.into(), limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -174,12 +154,7 @@ fn decode(
         ("xmp", matches!(decoder.xmp_metadata(), Ok(Some(_)))),
         ("iptc", matches!(decoder.iptc_metadata(), Ok(Some(_)))),
     ];
-    kinds.extend(
-        found
-            .into_iter()
-            .filter(|(_, present)| *present)
-            .map(|(kind, _)| kind.to_owned()),
-    );
+    kinds.extend(found.into_iter().filter(|(_, present)| *present).map(|(kind, _)| kind.to_owned()));
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| refused(&error, most))?;
     picture.apply_orientation(orientation);
     Ok((picture, kinds))
@@ -193,10 +168,7 @@ const fn refused(error: &ImageError, most: u64) -> RenderError {
     }
 }
 
-fn decode_heic(
-    bytes: &[u8],
-    limits: &RenderLimits,
-) -> Result<(DynamicImage, Vec<String>), RenderError> {
+fn decode_heic(bytes: &[u8], limits: &RenderLimits) -> Result<(DynamicImage, Vec<String>), RenderError> {
     use heic_decoder::HeifError;
     let map = |error: HeifError| match error {
         HeifError::Unsupported(_) => RenderError::Unsupported,
@@ -204,11 +176,7 @@ fn decode_heic(
         _ => RenderError::Malformed,
     };
     // The decoder would start a thread pool, which a confined worker cannot: it runs on this thread instead.
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .use_current_thread()
-        .build()
-        .map_err(|_| RenderError::Unsupported)?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().map_err(|_| RenderError::Unsupported)?;
     pool.install(|| {
         let info = heic_decoder::probe(bytes).map_err(map)?;
         check_size(info.width as u64, info.height as u64, limits)?;
@@ -219,59 +187,31 @@ fn decode_heic(
             ("icc", decoded.metadata.icc_profile.is_some()),
             ("xmp", decoded.metadata.xmp.is_some()),
         ];
-        let kinds = carried
-            .into_iter()
-            .filter(|(_, present)| *present)
-            .map(|(kind, _)| kind.to_owned())
-            .collect();
+        let kinds = carried.into_iter().filter(|(_, present)| *present).map(|(kind, _)| kind.to_owned()).collect();
         let picture = if decoded.alpha.is_some() {
             let pixels = decoded.to_rgba8().map_err(map)?;
-            image::RgbaImage::from_raw(pixels.width as u32, pixels.height as u32, pixels.data)
-                .map(DynamicImage::ImageRgba8)
+            image::RgbaImage::from_raw(pixels.width as u32, pixels.height as u32, pixels.data).map(DynamicImage::ImageRgba8)
         } else {
             let pixels = decoded.to_rgb8().map_err(map)?;
-            image::RgbImage::from_raw(pixels.width as u32, pixels.height as u32, pixels.data)
-                .map(DynamicImage::ImageRgb8)
+            image::RgbImage::from_raw(pixels.width as u32, pixels.height as u32, pixels.data).map(DynamicImage::ImageRgb8)
         };
         Ok((picture.ok_or(RenderError::Malformed)?, kinds))
     })
 }
 
 /// Eight bits a channel, no more pixels than the limit, and the size in points.
-fn finish(
-    picture: DynamicImage,
-    dpi: Option<f64>,
-    keeps_alpha: bool,
-    limits: &RenderLimits,
-    mut findings: Vec<RawFinding>,
-) -> Picture {
-    let points = |pixels: u32| {
-        ((f64::from(pixels) * 72.0 / dpi.unwrap_or(DEFAULT_DPI)) as f32)
-            .clamp(MIN_SIDE_PT, MAX_SIDE_PT)
-    };
+fn finish(picture: DynamicImage, dpi: Option<f64>, keeps_alpha: bool, limits: &RenderLimits, mut findings: Vec<RawFinding>) -> Picture {
+    let points = |pixels: u32| ((f64::from(pixels) * 72.0 / dpi.unwrap_or(DEFAULT_DPI)) as f32).clamp(MIN_SIDE_PT, MAX_SIDE_PT);
     let (width_pt, height_pt) = (points(picture.width()), points(picture.height()));
     let (width_px, height_px) = fitted(picture.width(), picture.height(), limits.max_page_pixels);
     let picture = if (width_px, height_px) == (picture.width(), picture.height()) {
         picture
     } else {
-        findings.push(note(
-            FindingCode::LimitHit,
-            format!("max_page_pixels {}", limits.max_page_pixels),
-        ));
+        findings.push(note(FindingCode::LimitHit, format!("max_page_pixels {}", limits.max_page_pixels)));
         picture.thumbnail_exact(width_px, height_px)
     };
     let (pixels, bytes) = pack(picture, keeps_alpha);
-    Picture {
-        start: PageStart {
-            width_pt,
-            height_pt,
-            width_px,
-            height_px,
-            pixels,
-        },
-        pixels: bytes,
-        findings,
-    }
+    Picture { start: PageStart { width_pt, height_pt, width_px, height_px, pixels }, pixels: bytes, findings }
 }
 
 fn fitted(width: u32, height: u32, most: u64) -> (u32, u32) {
@@ -284,10 +224,7 @@ fn fitted(width: u32, height: u32, most: u64) -> (u32, u32) {
     let (across, down) = (side(width), side(height));
     // A side that cannot go below one pixel leaves the other one too long.
     let most = most.max(1);
-    (
-        across.min((most / u64::from(down)).max(1) as u32),
-        down.min((most / u64::from(across)).max(1) as u32),
-    )
+    (across.min((most / u64::from(down)).max(1) as u32), down.min((most / u64::from(across)).max(1) as u32))
 }
 
 fn pack(picture: DynamicImage, keeps_alpha: bool) -> (PixelFormat, Vec<u8>) {
@@ -295,9 +232,7 @@ fn pack(picture: DynamicImage, keeps_alpha: bool) -> (PixelFormat, Vec<u8>) {
         return (PixelFormat::Gray8, picture.into_luma8().into_raw());
     }
     let mut rgba = picture.into_rgba8().into_raw();
-    let opaque = rgba
-        .chunks_exact(4)
-        .all(|pixel| pixel.last() == Some(&u8::MAX));
+    let opaque = rgba.chunks_exact(4).all(|pixel| pixel.last() == Some(&u8::MAX));
     if keeps_alpha && !opaque {
         return (PixelFormat::Rgba8, rgba);
     }

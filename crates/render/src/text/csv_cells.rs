@@ -24,46 +24,28 @@ pub fn neutralise(text: &str) -> Result<(String, u32), RenderError> {
 }
 
 fn rewrite(text: &str, delimiter: u8, quotes: QuoteStyle) -> Result<(String, u32), RenderError> {
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
-        .has_headers(false)
-        .flexible(true)
-        .from_reader(text.as_bytes());
+    let mut reader = csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes());
     let sheet = Vec::with_capacity(text.len());
-    let mut writer = csv::WriterBuilder::new()
-        .delimiter(delimiter)
-        .quote_style(quotes)
-        .flexible(true)
-        .from_writer(sheet);
+    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).quote_style(quotes).flexible(true).from_writer(sheet);
     let mut formulas = 0u32;
     let mut record = csv::StringRecord::new();
-    while reader
-        .read_record(&mut record)
-        .map_err(|_| RenderError::Malformed)?
-    {
+    while reader.read_record(&mut record).map_err(|_| RenderError::Malformed)? {
         let cells = record.iter().map(|cell| {
             let harmless = cell_without_formulas(cell);
             formulas = formulas.saturating_add(u32::from(harmless.len() != cell.len()));
             harmless
         });
-        writer
-            .write_record(cells)
-            .map_err(|_| RenderError::Malformed)?;
+        writer.write_record(cells).map_err(|_| RenderError::Malformed)?;
     }
     let bytes = writer.into_inner().map_err(|_| RenderError::Malformed)?;
-    Ok((
-        String::from_utf8(bytes).map_err(|_| RenderError::Malformed)?,
-        formulas,
-    ))
+    Ok((String::from_utf8(bytes).map_err(|_| RenderError::Malformed)?, formulas))
 }
 
 /// The separator of a leading `sep=` line, and the text behind it.
 fn separator_line(text: &str) -> (Option<u8>, &str) {
     let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
     match line.trim_matches('"').as_bytes() {
-        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator]
-            if SEPARATORS.contains(&char::from(*separator)) =>
-        {
+        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] if SEPARATORS.contains(&char::from(*separator)) => {
             (Some(*separator), rest)
         }
         [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', ..] => (None, rest),
@@ -73,27 +55,18 @@ fn separator_line(text: &str) -> (Option<u8>, &str) {
 
 /// The separator seen most often outside of quotes in the first line that is not empty; a comma when there is none.
 fn sniff(text: &str) -> u8 {
-    let line = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("");
+    let line = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
     let mut counts = [0usize; 4];
     let mut quoted = false;
     for character in line.chars() {
         quoted ^= character == '"';
-        if let Some(index) = SEPARATORS
-            .iter()
-            .position(|separator| *separator == character && !quoted)
+        if let Some(index) = SEPARATORS.iter().position(|separator| *separator == character && !quoted)
             && let Some(count) = counts.get_mut(index)
         {
             *count += 1;
         }
     }
-    let best = SEPARATORS
-        .iter()
-        .zip(counts)
-        .rev()
-        .max_by_key(|(_, count)| *count);
+    let best = SEPARATORS.iter().zip(counts).rev().max_by_key(|(_, count)| *count);
     best.map_or(b',', |(separator, _)| *separator as u8)
 }
 
@@ -106,33 +79,22 @@ fn cell_without_formulas(cell: &str) -> String {
     // Inside of a cell every separator may be the start of one, for a reader that splits elsewhere or ignores quotes.
     let mut at_start = false;
     for (index, character) in cell.char_indices() {
-        if at_start
-            && character != '\t'
-            && starts_formula(character)
-            && !token_is_number(cell.get(index..).unwrap_or_default())
-        {
+        if at_start && character != '\t' && starts_formula(character) && !token_is_number(cell.get(index..).unwrap_or_default()) {
             out.push('\'');
         }
-        at_start =
-            character == '\n' || SEPARATORS.contains(&character) || (at_start && character == '"');
+        at_start = character == '\n' || SEPARATORS.contains(&character) || (at_start && character == '"');
         out.push(character);
     }
     out
 }
 
 fn starts_formula(character: char) -> bool {
-    matches!(
-        character,
-        '=' | '+' | '-' | '@' | '\t' | '\r' | '\u{FF1D}' | '\u{FF0B}' | '\u{FF0D}' | '\u{FF20}'
-    )
+    matches!(character, '=' | '+' | '-' | '@' | '\t' | '\r' | '\u{FF1D}' | '\u{FF0B}' | '\u{FF0D}' | '\u{FF20}')
 }
 
 fn token_is_number(rest: &str) -> bool {
-    let end = rest
-        .char_indices()
-        .skip(1)
-        .find(|(_, c)| SEPARATORS.contains(c) || matches!(c, '\n' | '"'))
-        .map_or(rest.len(), |(index, _)| index);
+    let end =
+        rest.char_indices().skip(1).find(|(_, c)| SEPARATORS.contains(c) || matches!(c, '\n' | '"')).map_or(rest.len(), |(index, _)| index);
     is_plain_number(rest.get(..end).unwrap_or_default().trim_end())
 }
 
@@ -145,6 +107,5 @@ fn is_plain_number(text: &str) -> bool {
     let text = text.strip_suffix('%').unwrap_or(text);
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    mantissa.split(['.', ',']).all(digits)
-        && digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))
+    mantissa.split(['.', ',']).all(digits) && digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent))
 }

@@ -32,13 +32,7 @@ pub fn decode(bytes: &[u8]) -> (String, Encoded) {
         _ => match (utf16_without_mark(bytes), std::str::from_utf8(bytes)) {
             (Some(true), _) => with(UTF_16LE, "utf-16le", bytes),
             (Some(false), _) => with(UTF_16BE, "utf-16be", bytes),
-            (None, Ok(text)) => (
-                text.to_owned(),
-                Encoded {
-                    name: "utf-8",
-                    replaced: false,
-                },
-            ),
+            (None, Ok(text)) => (text.to_owned(), Encoded { name: "utf-8", replaced: false }),
             (None, Err(_)) => with(WINDOWS_1252, "windows-1252", bytes),
         },
     }

@@ -30,46 +30,24 @@ pub struct Rebuilt {
 ///
 /// # Errors
 /// [`RenderError::Output`] when it is longer than `max_output_bytes`, [`RenderError::Malformed`] when CSV cannot be written.
-pub fn rebuild_text(
-    bytes: Vec<u8>,
-    format: Format,
-    max_output_bytes: u64,
-) -> Result<Rebuilt, RenderError> {
+pub fn rebuild_text(bytes: Vec<u8>, format: Format, max_output_bytes: u64) -> Result<Rebuilt, RenderError> {
     let (text, encoding) = decode(&bytes);
     drop(bytes);
     let (mut text, controls) = normalise(&text);
-    let mut rebuilt = Rebuilt {
-        bytes: Vec::new(),
-        removed: Vec::new(),
-        findings: Vec::new(),
-    };
+    let mut rebuilt = Rebuilt { bytes: Vec::new(), removed: Vec::new(), findings: Vec::new() };
     if let Some(name) = encoding.worth_a_note() {
         rebuilt.findings.push(note(FindingCode::TextEncoding, name));
     }
     if controls > 0 {
-        rebuilt.removed.push(RawRemoved {
-            kind: ActiveContent::TextControls,
-            name: None,
-            count: controls,
-        });
-        rebuilt.findings.push(stripped(
-            FindingCode::TextControls,
-            format!("characters {controls}"),
-        ));
+        rebuilt.removed.push(RawRemoved { kind: ActiveContent::TextControls, name: None, count: controls });
+        rebuilt.findings.push(stripped(FindingCode::TextControls, format!("characters {controls}")));
     }
     if format == Format::Csv {
         let (quoted, formulas) = csv_cells::neutralise(&text)?;
         text = quoted;
         if formulas > 0 {
-            rebuilt.removed.push(RawRemoved {
-                kind: ActiveContent::CsvFormula,
-                name: None,
-                count: formulas,
-            });
-            rebuilt.findings.push(stripped(
-                FindingCode::CsvFormula,
-                format!("cells {formulas}"),
-            ));
+            rebuilt.removed.push(RawRemoved { kind: ActiveContent::CsvFormula, name: None, count: formulas });
+            rebuilt.findings.push(stripped(FindingCode::CsvFormula, format!("cells {formulas}")));
         }
     }
     if text.len() as u64 > max_output_bytes {

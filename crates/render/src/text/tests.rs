@@ -3,12 +3,7 @@ use crate::verify::verify_text;
 
 fn text_of(bytes: &[u8], format: Format) -> String {
     let rebuilt = rebuild_text(bytes.to_vec(), format, 1 << 20).unwrap();
-    assert_eq!(
-        verify_text(&rebuilt.bytes, format == Format::Csv),
-        Ok(()),
-        "{:?}",
-        String::from_utf8_lossy(&rebuilt.bytes)
-    );
+    assert_eq!(verify_text(&rebuilt.bytes, format == Format::Csv), Ok(()), "{:?}", String::from_utf8_lossy(&rebuilt.bytes));
     String::from_utf8(rebuilt.bytes).unwrap()
 }
 
@@ -29,26 +24,11 @@ fn every_encoding_becomes_utf8() {
     let text = "Grüße, 東京 😀\n";
     assert_eq!(txt(text.as_bytes()), text);
     assert_eq!(txt(&[b"\xEF\xBB\xBF", text.as_bytes()].concat()), text);
-    assert_eq!(
-        txt(&utf16(&format!("\u{FEFF}{text}"), u16::to_le_bytes)),
-        text
-    );
-    assert_eq!(
-        txt(&utf16(&format!("\u{FEFF}{text}"), u16::to_be_bytes)),
-        text
-    );
-    assert_eq!(
-        txt(&utf16("Plain text without a mark\n", u16::to_le_bytes)),
-        "Plain text without a mark\n"
-    );
-    assert_eq!(
-        txt(&utf16("Plain text without a mark\n", u16::to_be_bytes)),
-        "Plain text without a mark\n"
-    );
-    let utf32: Vec<u8> = format!("\u{FEFF}{text}")
-        .chars()
-        .flat_map(|c| (c as u32).to_le_bytes())
-        .collect();
+    assert_eq!(txt(&utf16(&format!("\u{FEFF}{text}"), u16::to_le_bytes)), text);
+    assert_eq!(txt(&utf16(&format!("\u{FEFF}{text}"), u16::to_be_bytes)), text);
+    assert_eq!(txt(&utf16("Plain text without a mark\n", u16::to_le_bytes)), "Plain text without a mark\n");
+    assert_eq!(txt(&utf16("Plain text without a mark\n", u16::to_be_bytes)), "Plain text without a mark\n");
+    let utf32: Vec<u8> = format!("\u{FEFF}{text}").chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
     assert_eq!(txt(&utf32), text);
     assert_eq!(txt(b"Gr\xFC\xDFe \x80 5"), "Grüße € 5");
     assert_eq!(txt(b""), "");
@@ -56,58 +36,30 @@ fn every_encoding_becomes_utf8() {
 
 #[test]
 fn another_encoding_is_noted_and_utf8_is_not() {
-    let findings = |bytes: &[u8]| {
-        rebuild_text(bytes.to_vec(), Format::Txt, 99)
-            .unwrap()
-            .findings
-            .len()
-    };
+    let findings = |bytes: &[u8]| rebuild_text(bytes.to_vec(), Format::Txt, 99).unwrap().findings.len();
     assert_eq!((findings("ü".as_bytes()), findings(b"\xFC")), (0, 1));
 }
 
 #[test]
 fn controls_escapes_and_invisible_characters_vanish() {
-    assert_eq!(
-        txt(b"a\r\nb\rc\x0Cd\0e\x1B[31mf\x07\x7F\tg"),
-        "a\nb\nc\nde[31mf\tg"
-    );
-    assert_eq!(
-        txt("if (x\u{202E}\u{2066}y\u{200B}\u{FEFF}\u{AD}z)\u{2028}\u{85}".as_bytes()),
-        "if (xyz)\n\n"
-    );
+    assert_eq!(txt(b"a\r\nb\rc\x0Cd\0e\x1B[31mf\x07\x7F\tg"), "a\nb\nc\nde[31mf\tg");
+    assert_eq!(txt("if (x\u{202E}\u{2066}y\u{200B}\u{FEFF}\u{AD}z)\u{2028}\u{85}".as_bytes()), "if (xyz)\n\n");
     assert_eq!(txt("❤\u{FE0F}a\u{FE0F}\u{FE0F}".as_bytes()), "❤\u{FE0F}a");
     let rebuilt = rebuild_text(b"a\0\x1Bb".to_vec(), Format::Json, 99).unwrap();
-    assert_eq!(
-        rebuilt.removed,
-        [RawRemoved {
-            kind: ActiveContent::TextControls,
-            name: None,
-            count: 2
-        }]
-    );
+    assert_eq!(rebuilt.removed, [RawRemoved { kind: ActiveContent::TextControls, name: None, count: 2 }]);
 }
 
 #[test]
 fn the_output_limit_holds() {
-    assert!(matches!(
-        rebuild_text(vec![b'a'; 11], Format::Txt, 10),
-        Err(RenderError::Output(10))
-    ));
+    assert!(matches!(rebuild_text(vec![b'a'; 11], Format::Txt, 10), Err(RenderError::Output(10))));
     assert!(rebuild_text(vec![b'a'; 10], Format::Txt, 10).is_ok());
     // One byte of input may become three.
-    assert!(matches!(
-        rebuild_text(vec![0x80; 10], Format::Txt, 10),
-        Err(RenderError::Output(10))
-    ));
+    assert!(matches!(rebuild_text(vec![0x80; 10], Format::Txt, 10), Err(RenderError::Output(10))));
 }
 
 #[test]
 fn numbers_and_words_in_cells_stay_as_they_are() {
-    for table in [
-        "a,b\n1,-2\n+3.5,-4e-3\n-,--\n",
-        "a;b\n-1,5;+2.000,75\n-7%;x-y\n",
-        "a\tb\nq, r\ts\n",
-    ] {
+    for table in ["a,b\n1,-2\n+3.5,-4e-3\n-,--\n", "a;b\n-1,5;+2.000,75\n-7%;x-y\n", "a\tb\nq, r\ts\n"] {
         assert_eq!(csv(table), table);
     }
     assert_eq!(csv("a;b\nc;\"d\ne\"\n"), "a;b\nc;\"d\ne\"\n");
@@ -115,22 +67,12 @@ fn numbers_and_words_in_cells_stay_as_they_are() {
 
 #[test]
 fn formulas_lose_their_start() {
-    assert_eq!(
-        csv("=1+1,@SUM(A1),+49 30,-x\n"),
-        "'=1+1,'@SUM(A1),'+49 30,'-x\n"
-    );
+    assert_eq!(csv("=1+1,@SUM(A1),+49 30,-x\n"), "'=1+1,'@SUM(A1),'+49 30,'-x\n");
     assert_eq!(csv("a;\"=cmd|' /C calc'!A0\"\n"), "a;'=cmd|' /C calc'!A0\n");
     assert_eq!(csv("a,\"\t=1\",  =2\n"), "a,'\t'=1,'  =2\n");
     assert_eq!(csv("a,\u{FF1D}1\n"), "a,'\u{FF1D}1\n");
     let rebuilt = rebuild_text(b"=1,=2\n3,4".to_vec(), Format::Csv, 99).unwrap();
-    assert_eq!(
-        rebuilt.removed,
-        [RawRemoved {
-            kind: ActiveContent::CsvFormula,
-            name: None,
-            count: 2
-        }]
-    );
+    assert_eq!(rebuilt.removed, [RawRemoved { kind: ActiveContent::CsvFormula, name: None, count: 2 }]);
 }
 
 #[test]

@@ -27,9 +27,7 @@ pub fn verify_jpeg(bytes: &[u8]) -> Result<(), Refusal> {
                 (true, true) => Ok(()),
             };
         }
-        let length = usize::from(u16::from_be_bytes(
-            *rest.get(2..).and_then(<[u8]>::first_chunk).ok_or(cut)?,
-        ));
+        let length = usize::from(u16::from_be_bytes(*rest.get(2..).and_then(<[u8]>::first_chunk).ok_or(cut)?));
         let body = rest.get(4..length + 2).ok_or(cut)?;
         seen.segment(marker, body, position)?;
         position += length + 2;
@@ -53,22 +51,12 @@ impl Seen {
     fn segment(&mut self, marker: u8, body: &[u8], position: usize) -> Result<(), Refusal> {
         let fits = match marker {
             // Version 1.x, no thumbnail: exactly 14 bytes, the last two zero.
-            0xE0 => {
-                position == 2
-                    && body.len() == 14
-                    && body.starts_with(b"JFIF\0\x01")
-                    && body.ends_with(&[0, 0])
-            }
+            0xE0 => position == 2 && body.len() == 14 && body.starts_with(b"JFIF\0\x01") && body.ends_with(&[0, 0]),
             0xDB => self.jfif && body.len().is_multiple_of(65) && quantisation_tables(body),
             0xC0 => self.jfif && self.components == 0 && frame(body),
             0xC4 => self.jfif && huffman_tables(body),
             0xDD => self.jfif && !self.restart && body.len() == 2,
-            0xDA => {
-                self.tables
-                    && self.huffman
-                    && self.scans < self.components
-                    && scan(body, self.components)
-            }
+            0xDA => self.tables && self.huffman && self.scans < self.components && scan(body, self.components),
             _ => return Err(("jpeg-segment", position)),
         };
         if !fits {
@@ -87,10 +75,7 @@ impl Seen {
 }
 
 fn quantisation_tables(body: &[u8]) -> bool {
-    !body.is_empty()
-        && body
-            .chunks(65)
-            .all(|table| matches!(table, [0..=3, values @ ..] if values.iter().all(|v| *v > 0)))
+    !body.is_empty() && body.chunks(65).all(|table| matches!(table, [0..=3, values @ ..] if values.iter().all(|v| *v > 0)))
 }
 
 /// Eight bits, a size, one or three components with their three bytes each.
@@ -106,9 +91,7 @@ fn huffman_tables(mut body: &[u8]) -> bool {
     while let [head, rest @ ..] = body {
         let values: usize = rest.iter().take(16).map(|count| usize::from(*count)).sum();
         match rest.get(16 + values..) {
-            Some(next)
-                if matches!(head, 0x00..=0x03 | 0x10..=0x13) && (1..=256).contains(&values) =>
-            {
+            Some(next) if matches!(head, 0x00..=0x03 | 0x10..=0x13) && (1..=256).contains(&values) => {
                 body = next;
             }
             _ => return false,
@@ -126,10 +109,7 @@ fn scan(body: &[u8], components: u8) -> bool {
 fn entropy_coded(bytes: &[u8]) -> Option<usize> {
     let mut position = 0;
     loop {
-        position += bytes
-            .get(position..)?
-            .iter()
-            .position(|byte| *byte == 0xFF)?;
+        position += bytes.get(position..)?.iter().position(|byte| *byte == 0xFF)?;
         match bytes.get(position + 1)? {
             0x00 | 0xD0..=0xD7 => position += 2,
             _ => return Some(position),

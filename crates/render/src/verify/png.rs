@@ -56,10 +56,7 @@ impl<'a> Chunk<'a> {
         let cut = ("png-cut", position);
         let rest = bytes.get(position..).ok_or(cut)?;
         let length = u32::from_be_bytes(*rest.first_chunk().ok_or(cut)?) as usize;
-        let end = length
-            .checked_add(8)
-            .filter(|_| length < 1 << 31)
-            .ok_or(cut)?;
+        let end = length.checked_add(8).filter(|_| length < 1 << 31).ok_or(cut)?;
         let named = rest.get(4..end).ok_or(cut)?;
         let stored = u32::from_be_bytes(*rest.get(end..).and_then(<[u8]>::first_chunk).ok_or(cut)?);
         let mut crc = Crc::new();
@@ -110,10 +107,7 @@ impl Header {
         let [w0, w1, w2, w3, h0, h1, h2, h3, depth, colour, 0, 0, 0] = *body else {
             return Err(("png-header", position));
         };
-        let (width, height) = (
-            u32::from_be_bytes([w0, w1, w2, w3]),
-            u32::from_be_bytes([h0, h1, h2, h3]),
-        );
+        let (width, height) = (u32::from_be_bytes([w0, w1, w2, w3]), u32::from_be_bytes([h0, h1, h2, h3]));
         let valid = match colour {
             0 => matches!(depth, 1 | 2 | 4 | 8),
             3 => matches!(depth, 1 | 2 | 4 | 8),
@@ -127,22 +121,12 @@ impl Header {
         if width * height > max_pixels {
             return Err(("png-pixels", position));
         }
-        Ok(Self {
-            width,
-            height,
-            depth,
-            colour,
-            has_palette: false,
-        })
+        Ok(Self { width, height, depth, colour, has_palette: false })
     }
 
     fn check_palette(&mut self, length: usize, position: usize) -> Result<(), Refusal> {
         let colours = length / 3;
-        if self.colour != 3
-            || !length.is_multiple_of(3)
-            || colours == 0
-            || colours > 1 << self.depth
-        {
+        if self.colour != 3 || !length.is_multiple_of(3) || colours == 0 || colours > 1 << self.depth {
             return Err(("png-palette", position));
         }
         self.has_palette = true;
@@ -156,11 +140,7 @@ impl Header {
             3 => self.has_palette && length >= 1 && length <= 256,
             _ => false,
         };
-        if fits {
-            Ok(())
-        } else {
-            Err(("png-transparency", position))
-        }
+        if fits { Ok(()) } else { Err(("png-transparency", position)) }
     }
 
     const fn row_bytes(&self) -> u64 {
@@ -183,11 +163,7 @@ struct Rows {
 
 impl Rows {
     fn new(header: Header) -> Self {
-        Self {
-            header,
-            stream: Decompress::new(true),
-            ended: false,
-        }
+        Self { header, stream: Decompress::new(true), ended: false }
     }
 
     fn inflate(&mut self, mut body: &[u8], position: usize) -> Result<(), Refusal> {
@@ -197,32 +173,19 @@ impl Rows {
         let mut buffer = vec![0u8; 1 << 16];
         loop {
             if self.ended {
-                return if body.is_empty() {
-                    Ok(())
-                } else {
-                    Err(("png-stream-trailing", position))
-                };
+                return if body.is_empty() { Ok(()) } else { Err(("png-stream-trailing", position)) };
             }
             let (taken, made) = self.step(body, &mut buffer, position)?;
             body = body.get(taken..).unwrap_or_default();
             // Output that still sits in the decompressor belongs to this chunk too, so an empty rest is not yet the end.
             if (taken, made) == (0, 0) && !self.ended {
-                return if body.is_empty() {
-                    Ok(())
-                } else {
-                    Err(("png-stream", position))
-                };
+                return if body.is_empty() { Ok(()) } else { Err(("png-stream", position)) };
             }
         }
     }
 
     /// Inflates one buffer and looks at the filter bytes in it; bytes taken and made.
-    fn step(
-        &mut self,
-        body: &[u8],
-        buffer: &mut [u8],
-        position: usize,
-    ) -> Result<(usize, usize), Refusal> {
+    fn step(&mut self, body: &[u8], buffer: &mut [u8], position: usize) -> Result<(usize, usize), Refusal> {
         let row = self.header.row_bytes();
         let (before_in, before_out) = (self.stream.total_in(), self.stream.total_out());
         match self.stream.decompress(body, buffer, FlushDecompress::None) {
@@ -234,11 +197,7 @@ impl Rows {
         if self.stream.total_out() > row * self.header.height {
             return Err(("png-stream-long", position));
         }
-        let mut filters = buffer
-            .iter()
-            .take(made)
-            .zip(before_out..)
-            .filter(|(_, offset)| offset.is_multiple_of(row));
+        let mut filters = buffer.iter().take(made).zip(before_out..).filter(|(_, offset)| offset.is_multiple_of(row));
         if filters.any(|(filter, _)| *filter > 4) {
             return Err(("png-filter", position));
         }
@@ -247,10 +206,6 @@ impl Rows {
 
     fn check_complete(&self, position: usize) -> Result<(), Refusal> {
         let expected = self.header.row_bytes() * self.header.height;
-        if self.ended && self.stream.total_out() == expected {
-            Ok(())
-        } else {
-            Err(("png-stream-short", position))
-        }
+        if self.ended && self.stream.total_out() == expected { Ok(()) } else { Err(("png-stream-short", position)) }
     }
 }

@@ -13,11 +13,8 @@ pub fn verify_text(bytes: &[u8], csv: bool) -> Result<(), Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|error| ("text-utf8", error.valid_up_to()))?;
     let mut before = None;
     for (offset, character) in text.char_indices() {
-        let symbol = before
-            .is_some_and(|c: char| c.is_ascii_digit() || "#*©®".contains(c) || is_symbol(c as u32));
-        let accepted = matches!(character, '\n' | '\t')
-            || !is_deceptive(character)
-            || (character == '\u{FE0F}' && symbol);
+        let symbol = before.is_some_and(|c: char| c.is_ascii_digit() || "#*©®".contains(c) || is_symbol(c as u32));
+        let accepted = matches!(character, '\n' | '\t') || !is_deceptive(character) || (character == '\u{FE0F}' && symbol);
         if !accepted {
             return Err(("text-control", offset));
         }
@@ -41,9 +38,7 @@ fn verify_cells(text: &str) -> Result<(), Refusal> {
         if start
             && byte != b'\t'
             && is_formula_at(text, offset)
-            && !number_until(text, offset, |b| {
-                matches!(b, b',' | b';' | b'\t' | b'|' | b'\n' | b'"')
-            })
+            && !number_until(text, offset, |b| matches!(b, b',' | b';' | b'\t' | b'|' | b'\n' | b'"'))
         {
             return Err(("csv-formula", offset));
         }
@@ -86,10 +81,7 @@ fn own_cells(text: &str) -> Result<(), Refusal> {
 }
 
 fn delimiter_of(text: &str) -> u8 {
-    let first = text
-        .split('\n')
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
+    let first = text.split('\n').find(|line| !line.trim().is_empty()).unwrap_or_default();
     let outside: String = first.split('"').step_by(2).collect();
     let count = |delimiter: u8| outside.bytes().filter(|b| *b == delimiter).count();
     let mut best = b',';
@@ -103,19 +95,13 @@ fn delimiter_of(text: &str) -> u8 {
 
 fn is_formula_at(text: &str, offset: usize) -> bool {
     let formula = |c| "=+-@\t\r\u{FF1D}\u{FF0B}\u{FF0D}\u{FF20}".contains(c);
-    text.get(offset..)
-        .and_then(|rest| rest.chars().next())
-        .is_some_and(formula)
+    text.get(offset..).and_then(|rest| rest.chars().next()).is_some_and(formula)
 }
 
 /// Whether what stands from `offset` up to the next end byte is a plain number, or only dashes.
 fn number_until(text: &str, offset: usize, ends: impl Fn(u8) -> bool) -> bool {
     let rest = text.as_bytes().get(offset..).unwrap_or_default();
-    let length = rest
-        .iter()
-        .skip(1)
-        .position(|b| ends(*b))
-        .map_or(rest.len(), |index| index + 1);
+    let length = rest.iter().skip(1).position(|b| ends(*b)).map_or(rest.len(), |index| index + 1);
     let token = rest.get(..length).unwrap_or_default().trim_ascii_end();
     if token.iter().all(|b| *b == b'-') {
         return true;

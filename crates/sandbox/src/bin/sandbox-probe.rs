@@ -75,10 +75,7 @@ fn serve(confined: &mut Confined) -> io::Result<u8> {
         "read-anywhere" => read(confined, argument, ResolveFlags::empty())?,
         "stat" => {
             let root = confined.root().ok_or(io::ErrorKind::NotFound)?;
-            format!(
-                "{} bytes",
-                statat(root, argument, AtFlags::empty())?.st_size
-            )
+            format!("{} bytes", statat(root, argument, AtFlags::empty())?.st_size)
         }
         "inventory" => inventory(),
         "run-briefly" => {
@@ -94,12 +91,7 @@ fn serve(confined: &mut Confined) -> io::Result<u8> {
             "written".to_owned()
         }
         "read-file" => fs::read_to_string(argument)?,
-        "run" => format!(
-            "{:?}",
-            confined
-                .run_office(Path::new(argument), &[], Duration::from_secs(20))
-                .map_err(io::Error::other)?
-        ),
+        "run" => format!("{:?}", confined.run_office(Path::new(argument), &[], Duration::from_secs(20)).map_err(io::Error::other)?),
         _ => return Err(io::ErrorKind::Unsupported.into()),
     };
     confined.answers().write_all(answer.as_bytes())?;
@@ -126,12 +118,7 @@ fn receive(confined: &mut Confined) -> io::Result<(String, Option<OwnedFd>)> {
     let mut text = [0_u8; 4096];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received = recvmsg(
-        confined.job(),
-        &mut [IoSliceMut::new(&mut text)],
-        &mut ancillary,
-        RecvFlags::CMSG_CLOEXEC,
-    )?;
+    let received = recvmsg(confined.job(), &mut [IoSliceMut::new(&mut text)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
     let mut input = None;
     for message in ancillary.drain() {
         if let RecvAncillaryMessage::ScmRights(mut descriptors) = message {
@@ -186,21 +173,13 @@ fn convert(confined: &mut Confined, name: &str, input: OwnedFd) -> io::Result<St
     let mut exits = Vec::new();
     // The first start with an empty profile sets it up and asks to be started again with code 81.
     for _ in 0..2 {
-        let exit = confined
-            .run_office(Path::new(SOFFICE), &arguments, Duration::from_mins(1))
-            .map_err(io::Error::other)?;
+        let exit = confined.run_office(Path::new(SOFFICE), &arguments, Duration::from_mins(1)).map_err(io::Error::other)?;
         exits.push(exit);
         if exit != sandbox::Exit::Code(81) {
             break;
         }
     }
-    let pdf = Path::new("/work/out")
-        .join(document.file_stem().unwrap_or_default())
-        .with_extension("pdf");
+    let pdf = Path::new("/work/out").join(document.file_stem().unwrap_or_default()).with_extension("pdf");
     let bytes = fs::read(pdf).map_err(|error| io::Error::other(format!("{exits:?} {error}")))?;
-    Ok(format!(
-        "{} {}",
-        String::from_utf8_lossy(bytes.get(..5).unwrap_or_default()),
-        bytes.len()
-    ))
+    Ok(format!("{} {}", String::from_utf8_lossy(bytes.get(..5).unwrap_or_default()), bytes.len()))
 }

@@ -24,12 +24,7 @@ pub fn program() -> &'static Path {
 }
 
 pub fn limits() -> Limits {
-    Limits {
-        cpu_seconds: 20,
-        memory_bytes: 256 * MIB,
-        file_bytes: 0,
-        processes: 1,
-    }
+    Limits { cpu_seconds: 20, memory_bytes: 256 * MIB, file_bytes: 0, processes: 1 }
 }
 
 pub fn start(role: Role, limits: &Limits) -> Worker {
@@ -45,12 +40,7 @@ pub fn order(worker: &mut Worker, text: &str, input: Option<BorrowedFd<'_>>) -> 
     if !inputs.is_empty() {
         assert!(ancillary.push(SendAncillaryMessage::ScmRights(&inputs)));
     }
-    let sent = sendmsg(
-        &job,
-        &[IoSlice::new(text.as_bytes())],
-        &mut ancillary,
-        SendFlags::empty(),
-    );
+    let sent = sendmsg(&job, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::empty());
     assert_eq!(sent.unwrap(), text.len());
     job
 }
@@ -59,11 +49,7 @@ pub fn order(worker: &mut Worker, text: &str, input: Option<BorrowedFd<'_>>) -> 
 pub fn ask(mut worker: Worker, text: &str, input: Option<BorrowedFd<'_>>) -> (String, Exit) {
     let _job = order(&mut worker, text, input);
     let mut answer = String::new();
-    worker
-        .take_answers()
-        .unwrap()
-        .read_to_string(&mut answer)
-        .unwrap();
+    worker.take_answers().unwrap().read_to_string(&mut answer).unwrap();
     (answer, worker.wait().unwrap())
 }
 
@@ -71,14 +57,6 @@ pub fn ask(mut worker: Worker, text: &str, input: Option<BorrowedFd<'_>>) -> (St
 pub fn read_only_input(content: &[u8]) -> OwnedFd {
     let mut memory = File::from(rustix::fs::memfd_create("input", MemfdFlags::CLOEXEC).unwrap());
     memory.write_all(content).unwrap();
-    let path = format!(
-        "/proc/self/fd/{}",
-        std::os::fd::AsRawFd::as_raw_fd(&memory.as_fd())
-    );
-    rustix::fs::open(
-        path,
-        OFlags::RDONLY | OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )
-    .unwrap()
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&memory.as_fd()));
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, rustix::fs::Mode::empty()).unwrap()
 }

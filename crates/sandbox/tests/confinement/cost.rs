@@ -25,11 +25,7 @@ fn median(mut one: impl FnMut()) -> Duration {
 #[expect(clippy::disallowed_methods, reason = "the plain start to compare with")]
 fn a_confined_worker_starts_and_ends_in_milliseconds() {
     let plain = median(|| {
-        let status = Command::new(program())
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .status();
+        let status = Command::new(program()).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).status();
         // Without arguments it ends before it confines itself.
         assert_eq!(status.unwrap().code(), Some(120));
     });

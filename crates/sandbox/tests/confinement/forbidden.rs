@@ -9,11 +9,7 @@ const SIGABRT: i32 = 6;
 #[test]
 fn every_attempt_fails_in_every_role() {
     for role in Role::ALL {
-        let limits = Limits {
-            memory_bytes: 512 * MIB,
-            processes: 16,
-            ..limits()
-        };
+        let limits = Limits { memory_bytes: 512 * MIB, processes: 16, ..limits() };
         let results = probe(program(), role, &limits).unwrap();
         let forbidden = Attempt::ALL.iter().filter(|a| a.is_forbidden_to(role));
         assert_eq!(results.len(), forbidden.count());
@@ -26,14 +22,7 @@ fn every_attempt_fails_in_every_role() {
 #[test]
 fn what_only_an_attack_does_ends_the_worker() {
     let results = probe(program(), Role::Render, &limits()).unwrap();
-    for attempt in [
-        Attempt::Execute,
-        Attempt::Trace,
-        Attempt::Mount,
-        Attempt::TcpSocket,
-        Attempt::ExecutableMemory,
-        Attempt::Kill,
-    ] {
+    for attempt in [Attempt::Execute, Attempt::Trace, Attempt::Mount, Attempt::TcpSocket, Attempt::ExecutableMemory, Attempt::Kill] {
         let result = results.iter().find(|r| r.attempt == attempt).unwrap();
         assert_eq!(result.outcome, Outcome::Killed, "{attempt:?}");
     }
@@ -41,21 +30,10 @@ fn what_only_an_attack_does_ends_the_worker() {
 
 #[test]
 fn memory_over_the_limit_is_not_had() {
-    let (answer, exit) = ask(
-        start(Role::Inspect, &limits()),
-        &format!("allocate {}", 512 * MIB),
-        None,
-    );
+    let (answer, exit) = ask(start(Role::Inspect, &limits()), &format!("allocate {}", 512 * MIB), None);
     assert_eq!((answer.as_str(), exit), ("", Exit::Signal(SIGABRT)));
-    let (answer, exit) = ask(
-        start(Role::Inspect, &limits()),
-        &format!("allocate {}", 64 * MIB),
-        None,
-    );
-    assert_eq!(
-        (answer, exit),
-        (format!("allocated {}", 64 * MIB), Exit::Code(0))
-    );
+    let (answer, exit) = ask(start(Role::Inspect, &limits()), &format!("allocate {}", 64 * MIB), None);
+    assert_eq!((answer, exit), (format!("allocated {}", 64 * MIB), Exit::Code(0)));
 }
 
 #[test]

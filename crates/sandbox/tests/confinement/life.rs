@@ -11,12 +11,9 @@ const SIGXCPU: i32 = 24;
 
 #[test]
 fn exit_codes_and_signals_reach_the_supervisor() {
-    for (text, expected) in [
-        ("exit 0", Exit::Code(0)),
-        ("exit 77", Exit::Code(77)),
-        ("abort", Exit::Signal(SIGABRT)),
-        ("fault", Exit::Signal(SIGSEGV)),
-    ] {
+    for (text, expected) in
+        [("exit 0", Exit::Code(0)), ("exit 77", Exit::Code(77)), ("abort", Exit::Signal(SIGABRT)), ("fault", Exit::Signal(SIGSEGV))]
+    {
         let (_, exit) = ask(start(Role::Verify, &limits()), text, None);
         assert_eq!(exit, expected, "{text}");
     }
@@ -24,10 +21,7 @@ fn exit_codes_and_signals_reach_the_supervisor() {
 
 #[test]
 fn the_cpu_limit_ends_a_worker_and_says_so() {
-    let limits = Limits {
-        cpu_seconds: 1,
-        ..limits()
-    };
+    let limits = Limits { cpu_seconds: 1, ..limits() };
     let (_, exit) = ask(start(Role::Render, &limits), "spin", None);
     assert_eq!(exit, Exit::Signal(SIGXCPU));
 }
@@ -73,19 +67,13 @@ fn waiting_has_a_time_limit() {
     assert_eq!(worker.wait_at_most(short).unwrap(), None);
     worker.kill();
     let long = std::time::Duration::from_secs(20);
-    assert_eq!(
-        worker.wait_at_most(long).unwrap(),
-        Some(Exit::Signal(SIGKILL))
-    );
+    assert_eq!(worker.wait_at_most(long).unwrap(), Some(Exit::Signal(SIGKILL)));
 }
 
 #[test]
 fn a_program_that_does_not_confine_itself_gets_no_job() {
     let error = spawn(Path::new("/bin/true"), Role::Read, &limits(), None).unwrap_err();
-    assert!(matches!(
-        error,
-        SandboxError::NotConfined(Some(Exit::Code(0)))
-    ));
+    assert!(matches!(error, SandboxError::NotConfined(Some(Exit::Code(0)))));
     let error = spawn(Path::new("/nowhere"), Role::Read, &limits(), None).unwrap_err();
     assert!(matches!(error, SandboxError::Start { .. }));
 }
@@ -97,10 +85,7 @@ fn a_worker_that_cannot_confine_says_why() {
     let SandboxError::Refused(sentence) = error else {
         panic!("{error:?}");
     };
-    assert!(
-        sentence.starts_with("The directory to be read"),
-        "{sentence}"
-    );
+    assert!(sentence.starts_with("The directory to be read"), "{sentence}");
     assert!(sentence.ends_with('.'), "{sentence}");
 }
 

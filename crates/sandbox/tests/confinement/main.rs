@@ -2,11 +2,7 @@
 //!
 //! Nothing is mocked. A machine that cannot confine fails these tests, as it would refuse the work.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod common;
 mod cost;

@@ -7,14 +7,8 @@ use std::os::fd::AsFd;
 const RTF: &[u8] = br"{\rtf1\ansi{\fonttbl{\f0 Liberation Serif;}}\f0 Eine Seite.\par}";
 
 fn worker() -> Worker {
-    let limits = Limits {
-        cpu_seconds: 60,
-        memory_bytes: 2048 * MIB,
-        file_bytes: 64 * MIB,
-        processes: 64,
-    };
-    spawn(program(), Role::RenderOffice, &limits, None)
-        .expect("LibreOffice must be installed (libreoffice-writer-nogui and its sisters)")
+    let limits = Limits { cpu_seconds: 60, memory_bytes: 2048 * MIB, file_bytes: 64 * MIB, processes: 64 };
+    spawn(program(), Role::RenderOffice, &limits, None).expect("LibreOffice must be installed (libreoffice-writer-nogui and its sisters)")
 }
 
 #[test]

@@ -6,10 +6,7 @@ use std::{os::unix::process::CommandExt, process::Command};
 const NOBODY: u32 = 65534;
 
 #[test]
-#[expect(
-    clippy::disallowed_methods,
-    reason = "starts this very test program again, as another user"
-)]
+#[expect(clippy::disallowed_methods, reason = "starts this very test program again, as another user")]
 fn an_ordinary_user_gets_the_same_confinement() {
     if !rustix::process::geteuid().is_root() {
         // Then all the other tests have just run as an ordinary user.

@@ -43,7 +43,8 @@ pub fn meaning(name: &str) -> (FindingCode, Effect, bool) {
     } else if name.starts_with("Heuristics.Encrypted") {
         (FindingCode::ClamavEncrypted, Effect::Undetermined, false)
     } else if name.starts_with("Heuristics.OLE2.ContainsMacros") {
-        // The daemon stops at its first alert; macros are taken out before anything is released, so this one is no verdict.
+        // Macros are taken out before anything is released, so this one is no verdict. With the daemon's default
+        // `HeuristicScanPrecedence no` it is reported only when no signature matched anywhere else in the content.
         (FindingCode::ClamavMacros, Effect::Strip, true)
     } else {
         (FindingCode::ClamavMatch, Effect::Malicious, true)
@@ -65,9 +66,8 @@ pub fn parse_version(bytes: &[u8]) -> Option<Version> {
     let mut parts = rest.splitn(3, '/');
     let engine = parts.next().filter(|v| v.len() <= 64 && v.chars().all(|c| c.is_ascii_alphanumeric() || ".-_+~".contains(c)))?;
     let _signature_number = parts.next();
-    let format = time::macros::format_description!(
-        "[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]"
-    );
+    let format =
+        time::macros::format_description!("[weekday repr:short] [month repr:short] [day padding:space] [hour]:[minute]:[second] [year]");
     let date = parts.next().and_then(|text| PrimitiveDateTime::parse(text, format).ok());
     Some(Version { engine: engine.to_owned(), signature_date: date.map(PrimitiveDateTime::assume_utc) })
 }
@@ -85,7 +85,9 @@ mod tests {
     #[test]
     fn only_the_exact_words_mean_nothing_found() {
         assert_eq!(parse_scan(b"stream: OK\0"), Reply::Nothing);
-        for lie in [&b"stream: OK"[..], b"OK\0", b"stream: OK\0stream: Eicar FOUND\0", b"stream: ok\0", b"", b"\0", b"stream:  FOUND\0", b"\xff\0"] {
+        for lie in
+            [&b"stream: OK"[..], b"OK\0", b"stream: OK\0stream: Eicar FOUND\0", b"stream: ok\0", b"", b"\0", b"stream:  FOUND\0", b"\xff\0"]
+        {
             assert_eq!(parse_scan(lie), Reply::Unreadable, "{lie:?}");
         }
         assert_eq!(parse_scan(b"stream: Eicar-Test FOUND\0"), Reply::Found("Eicar-Test".into()));

@@ -28,11 +28,14 @@ pub fn run(what: &Doctor) -> anyhow::Result<u8> {
     let state = settings::state_dir(what.state.state.as_deref())?;
     let worker = settings::worker_program()?;
     let mut checks: Vec<Check> = Role::ALL.into_iter().map(|role| confinement(&worker, role)).collect();
-    checks.push(check("office", if Path::new(OFFICE_PROGRAM).is_file() {
-        Ok(OFFICE_PROGRAM.into())
-    } else {
-        Err(pipeline::StationFault::OfficeAbsent { path: OFFICE_PROGRAM.into() }.to_string())
-    }));
+    checks.push(check(
+        "office",
+        if Path::new(OFFICE_PROGRAM).is_file() {
+            Ok(OFFICE_PROGRAM.into())
+        } else {
+            Err(pipeline::StationFault::OfficeAbsent { path: OFFICE_PROGRAM.into() }.to_string())
+        },
+    ));
     checks.push(clamav(what, &settings));
     checks.push(audit_chain(&state));
     checks.push(reviewers(&state));
@@ -49,13 +52,22 @@ pub fn run(what: &Doctor) -> anyhow::Result<u8> {
 
 /// Workers of this role try what must be impossible.
 fn confinement(worker: &Path, role: Role) -> Check {
-    let limits = sandbox::Limits { cpu_seconds: 10, memory_bytes: 1 << 30, file_bytes: 0, processes: if role == Role::RenderOffice { 64 } else { 1 } };
+    let limits = sandbox::Limits {
+        cpu_seconds: 10,
+        memory_bytes: 1 << 30,
+        file_bytes: 0,
+        processes: if role == Role::RenderOffice { 64 } else { 1 },
+    };
     let name = format!("confinement {}", role.as_str());
     let outcome = match sandbox::probe(worker, role, &limits) {
         Err(error) => Err(error.to_string()),
         Ok(results) => {
             let escaped: Vec<&str> = results.iter().filter(|r| !r.outcome.held()).map(|r| r.attempt.as_str()).collect();
-            if escaped.is_empty() { Ok(format!("{} attempts denied", results.len())) } else { Err(format!("NOT denied: {}", escaped.join(", "))) }
+            if escaped.is_empty() {
+                Ok(format!("{} attempts denied", results.len()))
+            } else {
+                Err(format!("NOT denied: {}", escaped.join(", ")))
+            }
         }
     };
     check(&name, outcome)
@@ -64,9 +76,10 @@ fn confinement(worker: &Path, role: Role) -> Check {
 fn clamav(what: &Doctor, settings: &pipeline::Settings) -> Check {
     use audit::Clock as _;
     let now = audit::SystemClock.now_unix_ms() / 1_000;
-    let connected = tokio::runtime::Builder::new_current_thread().enable_all().build().map(|runtime| {
-        runtime.block_on(scan::ClamAv::connect(&what.clamd, &settings.policy.scan, now))
-    });
+    let connected = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map(|runtime| runtime.block_on(scan::ClamAv::connect(&what.clamd, &settings.policy.scan, now)));
     let outcome = match connected {
         Err(error) => Err(error.to_string()),
         Ok(Err(fault)) => Err(fault.to_string()),

@@ -16,8 +16,9 @@ const BROKEN: u8 = 1;
 fn key_for(given: Option<&str>, state: &Path) -> anyhow::Result<PublicKey> {
     match given {
         Some(hex) => hex.parse().map_err(|_| ConfigurationError("--key wants 64 hexadecimal digits".into()).into()),
-        None => PublicKey::load(state)
-            .map_err(|error| ConfigurationError(format!("no station key in {}: {error}", state.display())).into()),
+        None => {
+            PublicKey::load(state).map_err(|error| ConfigurationError(format!("no station key in {}: {error}", state.display())).into())
+        }
     }
 }
 
@@ -32,7 +33,10 @@ pub fn audit_verify(key: Option<&str>, state: &State) -> anyhow::Result<u8> {
                     "checkpoints": verified.checkpoints, "head": verified.head.to_string(), "station": verified.station,
                 }))?;
             } else {
-                println!("the audit chain holds: {} records, {} signed checkpoints, head {}", verified.records, verified.checkpoints, verified.head);
+                println!(
+                    "the audit chain holds: {} records, {} signed checkpoints, head {}",
+                    verified.records, verified.checkpoints, verified.head
+                );
             }
             Ok(0)
         }
@@ -49,7 +53,12 @@ pub fn audit_verify(key: Option<&str>, state: &State) -> anyhow::Result<u8> {
 
 pub fn audit_show(session: Option<&str>, event: Option<&str>, limit: Option<u64>, state: &State) -> anyhow::Result<u8> {
     let dir = settings::state_dir(state.state.as_deref())?;
-    let filter = Filter { session: session.map(str::to_owned), event: event.map(str::to_owned), limit: limit.map(|n| n as usize), ..Filter::default() };
+    let filter = Filter {
+        session: session.map(str::to_owned),
+        event: event.map(str::to_owned),
+        limit: limit.map(|n| n as usize),
+        ..Filter::default()
+    };
     for shown in audit::show(&dir, filter)? {
         let shown = shown?;
         if state.json {
@@ -138,7 +147,8 @@ pub fn verify_release(what: &VerifyRelease) -> anyhow::Result<u8> {
 pub fn policy_explain(policy: &PolicyFile, state: &State) -> anyhow::Result<u8> {
     let settings = settings::load(policy.policy.as_deref())?;
     if state.json {
-        let formats: Vec<_> = settings.formats.lines().map(|(f, rule)| json!({ "format": f, "action": rule.action, "family": rule.family })).collect();
+        let formats: Vec<_> =
+            settings.formats.lines().map(|(f, rule)| json!({ "format": f, "action": rule.action, "family": rule.family })).collect();
         print_json(&json!({ "sha256": settings.policy_sha256, "policy": settings.policy, "formats": formats }))?;
         return Ok(0);
     }

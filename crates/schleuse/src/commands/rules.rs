@@ -62,7 +62,8 @@ pub fn test(policy: &PolicyFile, state: &State) -> anyhow::Result<u8> {
     let mut failures = untested(&settings.rules, &tests);
     let mut cases = 0;
     for (rule, text) in &tests {
-        let file: TestFile = toml::from_str(text).map_err(|error| ConfigurationError(format!("the tests of {rule} cannot be read: {error}")))?;
+        let file: TestFile =
+            toml::from_str(text).map_err(|error| ConfigurationError(format!("the tests of {rule} cannot be read: {error}")))?;
         for (wanted, case) in file.hit.iter().map(|c| (true, c)).chain(file.miss.iter().map(|c| (false, c))) {
             cases += 1;
             let content = spool.put(&case.body().with_context(|| format!("{rule}, {}", case.name))?)?;

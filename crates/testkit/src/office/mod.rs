@@ -7,10 +7,7 @@ pub mod rtf;
 
 /// Escapes text for XML content and attribute values.
 pub(crate) fn xml(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// A cell of a spreadsheet.

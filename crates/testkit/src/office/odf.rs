@@ -44,34 +44,19 @@ pub fn odt<T: AsRef<str>>(paragraphs: &[T]) -> Vec<u8> {
             break_before = true;
             continue;
         }
-        let style = if break_before {
-            " text:style-name=\"Umbruch\""
-        } else {
-            ""
-        };
+        let style = if break_before { " text:style-name=\"Umbruch\"" } else { "" };
         break_before = false;
         body.push_str(&match text.strip_prefix("# ") {
             Some(heading) if style.is_empty() => {
-                format!(
-                    "<text:h text:style-name=\"Heading_20_1\" text:outline-level=\"1\">{}</text:h>",
-                    xml(heading)
-                )
+                format!("<text:h text:style-name=\"Heading_20_1\" text:outline-level=\"1\">{}</text:h>", xml(heading))
             }
-            Some(heading) => format!(
-                "<text:h{style} text:outline-level=\"1\">{}</text:h>",
-                xml(heading)
-            ),
+            Some(heading) => format!("<text:h{style} text:outline-level=\"1\">{}</text:h>", xml(heading)),
             None => format!("<text:p{style}>{}</text:p>", xml(text)),
         });
     }
     let automatic = "<style:style style:name=\"Umbruch\" style:family=\"paragraph\" style:parent-style-name=\"Heading_20_1\">\
                      <style:paragraph-properties fo:break-before=\"page\"/></style:style>";
-    package(
-        "application/vnd.oasis.opendocument.text",
-        automatic,
-        &format!("<office:text>{body}</office:text>"),
-        "",
-    )
+    package("application/vnd.oasis.opendocument.text", automatic, &format!("<office:text>{body}</office:text>"), "")
 }
 
 /// A spreadsheet: sheets of name and rows.
@@ -100,22 +85,14 @@ pub fn ods(sheets: &[(&str, Vec<Vec<Cell>>)]) -> Vec<u8> {
         body.push_str("</table:table>");
     }
     let body = format!("<office:spreadsheet>{body}</office:spreadsheet>");
-    package(
-        "application/vnd.oasis.opendocument.spreadsheet",
-        "",
-        &body,
-        "",
-    )
+    package("application/vnd.oasis.opendocument.spreadsheet", "", &body, "")
 }
 
 /// A presentation; a slide is its title and its lines.
 pub fn odp(slides: &[(&str, Vec<String>)]) -> Vec<u8> {
     let mut body = String::new();
     for (i, (title, lines)) in slides.iter().enumerate() {
-        let paragraphs: String = lines
-            .iter()
-            .map(|line| format!("<text:p>{}</text:p>", xml(line)))
-            .collect();
+        let paragraphs: String = lines.iter().map(|line| format!("<text:p>{}</text:p>", xml(line))).collect();
         body.push_str(&format!(
             "<draw:page draw:name=\"Folie {}\" draw:master-page-name=\"Standard\"><draw:frame svg:x=\"2cm\" svg:y=\"1cm\" svg:width=\"24cm\" svg:height=\"3cm\">\
              <draw:text-box><text:p>{}</text:p></draw:text-box></draw:frame><draw:frame svg:x=\"2cm\" svg:y=\"5cm\" svg:width=\"24cm\" svg:height=\"12cm\">\
@@ -128,10 +105,5 @@ pub fn odp(slides: &[(&str, Vec<String>)]) -> Vec<u8> {
                   style:print-orientation=\"landscape\"/></style:page-layout></office:automatic-styles><office:master-styles>\
                   <style:master-page style:name=\"Standard\" style:page-layout-name=\"PM\"/></office:master-styles>";
     let body = format!("<office:presentation>{body}</office:presentation>");
-    package(
-        "application/vnd.oasis.opendocument.presentation",
-        "",
-        &body,
-        layout,
-    )
+    package("application/vnd.oasis.opendocument.presentation", "", &body, layout)
 }

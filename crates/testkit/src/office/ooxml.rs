@@ -27,15 +27,8 @@ impl Package {
 
     /// Relationship of the part `of` (empty: the package); `external` targets are addresses.
     fn relate(&mut self, of: &str, id: &str, kind: &str, target: &str, external: bool) {
-        let mode = if external {
-            " TargetMode=\"External\""
-        } else {
-            ""
-        };
-        let line = format!(
-            "<Relationship Id=\"{id}\" Type=\"{kind}\" Target=\"{}\"{mode}/>",
-            xml(target)
-        );
+        let mode = if external { " TargetMode=\"External\"" } else { "" };
+        let line = format!("<Relationship Id=\"{id}\" Type=\"{kind}\" Target=\"{}\"{mode}/>", xml(target));
         let file = match of.rsplit_once('/') {
             Some((folder, name)) => format!("{folder}/_rels/{name}.rels"),
             None => format!("_rels/{of}.rels"),
@@ -45,10 +38,7 @@ impl Package {
 
     /// The part with this name, to change it.
     fn body_mut(&mut self, name: &str) -> Option<&mut Vec<u8>> {
-        self.parts
-            .iter_mut()
-            .find(|(part, _)| part == name)
-            .map(|(_, body)| body)
+        self.parts.iter_mut().find(|(part, _)| part == name).map(|(_, body)| body)
     }
 
     fn properties(&mut self, title: &str) {
@@ -59,18 +49,8 @@ impl Package {
              </cp:coreProperties>",
             xml(title)
         );
-        self.part(
-            "docProps/core.xml",
-            "application/vnd.openxmlformats-package.core-properties+xml",
-            core,
-        );
-        self.relate(
-            "",
-            "rIdCore",
-            &format!("{PACKAGE}/relationships/metadata/core-properties"),
-            "docProps/core.xml",
-            false,
-        );
+        self.part("docProps/core.xml", "application/vnd.openxmlformats-package.core-properties+xml", core);
+        self.relate("", "rIdCore", &format!("{PACKAGE}/relationships/metadata/core-properties"), "docProps/core.xml", false);
     }
 
     /// Adds a part no content type list knows, as droppers do.
@@ -83,32 +63,14 @@ impl Package {
     /// Adds a VBA project to the main part and makes the package a macro-enabled one.
     #[must_use]
     pub fn with_vba(mut self, project: &[u8]) -> Self {
-        let main = self
-            .types
-            .iter()
-            .map(|(name, _)| name.clone())
-            .find(|n| matches!(n.as_str(), "word/document.xml" | "xl/workbook.xml"));
+        let main = self.types.iter().map(|(name, _)| name.clone()).find(|n| matches!(n.as_str(), "word/document.xml" | "xl/workbook.xml"));
         let Some(main) = main else { return self };
         let folder = main.split('/').next().unwrap_or_default().to_owned();
-        self.part(
-            &format!("{folder}/vbaProject.bin"),
-            "application/vnd.ms-office.vbaProject",
-            project,
-        );
-        self.relate(
-            &main,
-            "rIdVba",
-            "http://schemas.microsoft.com/office/2006/relationships/vbaProject",
-            "vbaProject.bin",
-            false,
-        );
+        self.part(&format!("{folder}/vbaProject.bin"), "application/vnd.ms-office.vbaProject", project);
+        self.relate(&main, "rIdVba", "http://schemas.microsoft.com/office/2006/relationships/vbaProject", "vbaProject.bin", false);
         for (name, kind) in &mut self.types {
             if *name == main {
-                let application = if folder == "word" {
-                    "word.document"
-                } else {
-                    "excel.sheet"
-                };
+                let application = if folder == "word" { "word.document" } else { "excel.sheet" };
                 *kind = format!("application/vnd.ms-{application}.macroEnabled.main+xml");
             }
         }
@@ -118,41 +80,18 @@ impl Package {
     /// Word: a template fetched from a server when the document is opened.
     #[must_use]
     pub fn with_remote_template(mut self, address: &str) -> Self {
-        let settings = format!(
-            "{HEAD}<w:settings xmlns:w=\"{WORD}\" xmlns:r=\"{OFFICE}\"><w:attachedTemplate r:id=\"rIdTemplate\"/></w:settings>"
-        );
-        self.part(
-            "word/settings.xml",
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.settings+xml",
-            settings,
-        );
-        self.relate(
-            "word/document.xml",
-            "rIdSettings",
-            &format!("{OFFICE}/settings"),
-            "settings.xml",
-            false,
-        );
-        self.relate(
-            "word/settings.xml",
-            "rIdTemplate",
-            &format!("{OFFICE}/attachedTemplate"),
-            address,
-            true,
-        );
+        let settings =
+            format!("{HEAD}<w:settings xmlns:w=\"{WORD}\" xmlns:r=\"{OFFICE}\"><w:attachedTemplate r:id=\"rIdTemplate\"/></w:settings>");
+        self.part("word/settings.xml", "application/vnd.openxmlformats-officedocument.wordprocessingml.settings+xml", settings);
+        self.relate("word/document.xml", "rIdSettings", &format!("{OFFICE}/settings"), "settings.xml", false);
+        self.relate("word/settings.xml", "rIdTemplate", &format!("{OFFICE}/attachedTemplate"), address, true);
         self
     }
 
     /// Word: a picture fetched from a server when the page is shown.
     #[must_use]
     pub fn with_remote_image(mut self, address: &str) -> Self {
-        self.relate(
-            "word/document.xml",
-            "rIdRemote",
-            &format!("{OFFICE}/image"),
-            address,
-            true,
-        );
+        self.relate("word/document.xml", "rIdRemote", &format!("{OFFICE}/image"), address, true);
         self.insert_picture("r:link=\"rIdRemote\"", 60, 60);
         self
     }
@@ -161,13 +100,7 @@ impl Package {
     #[must_use]
     pub fn with_jpeg(mut self, jpeg: &[u8], width_mm: u32, height_mm: u32) -> Self {
         self.part("word/media/bild.jpeg", "image/jpeg", jpeg);
-        self.relate(
-            "word/document.xml",
-            "rIdBild",
-            &format!("{OFFICE}/image"),
-            "media/bild.jpeg",
-            false,
-        );
+        self.relate("word/document.xml", "rIdBild", &format!("{OFFICE}/image"), "media/bild.jpeg", false);
         self.insert_picture("r:embed=\"rIdBild\"", width_mm, height_mm);
         self
     }
@@ -184,20 +117,14 @@ impl Package {
              </pic:pic></a:graphicData></a:graphic></wp:inline></w:drawing></w:r></w:p>"
         );
         if let Some(body) = self.body_mut("word/document.xml") {
-            let text = String::from_utf8_lossy(body)
-                .replace("<w:sectPr>", &format!("{drawing}<w:sectPr>"));
+            let text = String::from_utf8_lossy(body).replace("<w:sectPr>", &format!("{drawing}<w:sectPr>"));
             *body = text.into_bytes();
         }
     }
 
     /// Excel: a link to another workbook and one to a DDE server.
     #[must_use]
-    pub fn with_external_links(
-        mut self,
-        workbook: &str,
-        dde_service: &str,
-        dde_topic: &str,
-    ) -> Self {
+    pub fn with_external_links(mut self, workbook: &str, dde_service: &str, dde_topic: &str) -> Self {
         let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.externalLink+xml";
         let book = format!(
             "{HEAD}<externalLink xmlns=\"{SHEET}\"><externalBook xmlns:r=\"{OFFICE}\" r:id=\"rId1\"><sheetNames><sheetName val=\"Preise\"/>\
@@ -211,62 +138,34 @@ impl Package {
         );
         self.part("xl/externalLinks/externalLink1.xml", kind, book);
         self.part("xl/externalLinks/externalLink2.xml", kind, dde);
-        self.relate(
-            "xl/externalLinks/externalLink1.xml",
-            "rId1",
-            &format!("{OFFICE}/externalLinkPath"),
-            workbook,
-            true,
-        );
+        self.relate("xl/externalLinks/externalLink1.xml", "rId1", &format!("{OFFICE}/externalLinkPath"), workbook, true);
         for number in 1..=2 {
             let target = format!("externalLinks/externalLink{number}.xml");
-            self.relate(
-                "xl/workbook.xml",
-                &format!("rIdExt{number}"),
-                &format!("{OFFICE}/externalLink"),
-                &target,
-                false,
-            );
+            self.relate("xl/workbook.xml", &format!("rIdExt{number}"), &format!("{OFFICE}/externalLink"), &target, false);
         }
         if let Some(body) = self.body_mut("xl/workbook.xml") {
             let references = "</sheets><externalReferences><externalReference r:id=\"rIdExt1\"/><externalReference r:id=\"rIdExt2\"/></externalReferences>";
-            *body = String::from_utf8_lossy(body)
-                .replace("</sheets>", references)
-                .into_bytes();
+            *body = String::from_utf8_lossy(body).replace("</sheets>", references).into_bytes();
         }
         self
     }
 
     /// The package as a ZIP.
     pub fn finish(&self) -> Vec<u8> {
-        let overrides: String = self
-            .types
-            .iter()
-            .map(|(name, kind)| format!("<Override PartName=\"/{name}\" ContentType=\"{kind}\"/>"))
-            .collect();
+        let overrides: String =
+            self.types.iter().map(|(name, kind)| format!("<Override PartName=\"/{name}\" ContentType=\"{kind}\"/>")).collect();
         let types = format!(
             "{HEAD}<Types xmlns=\"{PACKAGE}/content-types\"><Default Extension=\"rels\" \
              ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/><Default Extension=\"xml\" ContentType=\"application/xml\"/>\
              {overrides}</Types>"
         );
         let mut zip = ZipBuilder::new().deflated("[Content_Types].xml", types.as_bytes());
-        let mut files: Vec<&str> = self
-            .relations
-            .iter()
-            .map(|(file, _)| file.as_str())
-            .collect();
+        let mut files: Vec<&str> = self.relations.iter().map(|(file, _)| file.as_str()).collect();
         files.sort_unstable();
         files.dedup();
         for file in files {
-            let lines: String = self
-                .relations
-                .iter()
-                .filter(|(f, _)| f == file)
-                .map(|(_, line)| line.as_str())
-                .collect();
-            let body = format!(
-                "{HEAD}<Relationships xmlns=\"{PACKAGE}/relationships\">{lines}</Relationships>"
-            );
+            let lines: String = self.relations.iter().filter(|(f, _)| f == file).map(|(_, line)| line.as_str()).collect();
+            let body = format!("{HEAD}<Relationships xmlns=\"{PACKAGE}/relationships\">{lines}</Relationships>");
             zip = zip.deflated(file, body.as_bytes());
         }
         for (name, body) in &self.parts {
@@ -304,35 +203,11 @@ pub fn docx_package<T: AsRef<str>>(paragraphs: &[T]) -> Package {
          <w:color w:val=\"1F4E79\"/><w:sz w:val=\"34\"/></w:rPr></w:style></w:styles>"
     );
     let mut package = Package::default();
-    package.part(
-        "word/document.xml",
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml",
-        document,
-    );
-    package.part(
-        "word/styles.xml",
-        "application/vnd.openxmlformats-officedocument.wordprocessingml.styles+xml",
-        styles,
-    );
-    package.relate(
-        "",
-        "rId1",
-        &format!("{OFFICE}/officeDocument"),
-        "word/document.xml",
-        false,
-    );
-    package.relate(
-        "word/document.xml",
-        "rIdStyles",
-        &format!("{OFFICE}/styles"),
-        "styles.xml",
-        false,
-    );
-    package.properties(
-        paragraphs
-            .first()
-            .map_or("", |p| p.as_ref().trim_start_matches("# ")),
-    );
+    package.part("word/document.xml", "application/vnd.openxmlformats-officedocument.wordprocessingml.document.main+xml", document);
+    package.part("word/styles.xml", "application/vnd.openxmlformats-officedocument.wordprocessingml.styles+xml", styles);
+    package.relate("", "rId1", &format!("{OFFICE}/officeDocument"), "word/document.xml", false);
+    package.relate("word/document.xml", "rIdStyles", &format!("{OFFICE}/styles"), "styles.xml", false);
+    package.properties(paragraphs.first().map_or("", |p| p.as_ref().trim_start_matches("# ")));
     package
 }
 
@@ -351,10 +226,7 @@ fn sheet_xml(rows: &[Vec<Cell>]) -> String {
         for (column, cell) in cells.iter().enumerate() {
             let at = format!("{}{}", char::from(b'A' + (column % 26) as u8), row + 1);
             body.push_str(&match cell {
-                Cell::Text(text) => format!(
-                    "<c r=\"{at}\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is></c>",
-                    xml(text)
-                ),
+                Cell::Text(text) => format!("<c r=\"{at}\" t=\"inlineStr\"><is><t xml:space=\"preserve\">{}</t></is></c>", xml(text)),
                 Cell::Number(value) => format!("<c r=\"{at}\"><v>{value}</v></c>"),
                 Cell::Formula(formula, value) => {
                     format!("<c r=\"{at}\"><f>{}</f><v>{value}</v></c>", xml(formula))
@@ -376,40 +248,17 @@ pub fn xlsx_package(sheets: &[Sheet<'_>]) -> Package {
         .enumerate()
         .map(|(i, (name, hidden, _))| {
             let state = if *hidden { " state=\"hidden\"" } else { "" };
-            format!(
-                "<sheet name=\"{}\" sheetId=\"{}\"{state} r:id=\"rId{}\"/>",
-                xml(name),
-                i + 1,
-                i + 1
-            )
+            format!("<sheet name=\"{}\" sheetId=\"{}\"{state} r:id=\"rId{}\"/>", xml(name), i + 1, i + 1)
         })
         .collect();
-    let workbook = format!(
-        "{HEAD}<workbook xmlns=\"{SHEET}\" xmlns:r=\"{OFFICE}\"><sheets>{list}</sheets></workbook>"
-    );
-    package.part(
-        "xl/workbook.xml",
-        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml",
-        workbook,
-    );
-    package.relate(
-        "",
-        "rId1",
-        &format!("{OFFICE}/officeDocument"),
-        "xl/workbook.xml",
-        false,
-    );
+    let workbook = format!("{HEAD}<workbook xmlns=\"{SHEET}\" xmlns:r=\"{OFFICE}\"><sheets>{list}</sheets></workbook>");
+    package.part("xl/workbook.xml", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml", workbook);
+    package.relate("", "rId1", &format!("{OFFICE}/officeDocument"), "xl/workbook.xml", false);
     for (i, (_, _, rows)) in sheets.iter().enumerate() {
         let name = format!("worksheets/sheet{}.xml", i + 1);
         let kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml";
         package.part(&format!("xl/{name}"), kind, sheet_xml(rows));
-        package.relate(
-            "xl/workbook.xml",
-            &format!("rId{}", i + 1),
-            &format!("{OFFICE}/worksheet"),
-            &name,
-            false,
-        );
+        package.relate("xl/workbook.xml", &format!("rId{}", i + 1), &format!("{OFFICE}/worksheet"), &name, false);
     }
     package.properties(sheets.first().map_or("", |(name, _, _)| name));
     package
@@ -418,13 +267,7 @@ pub fn xlsx_package(sheets: &[Sheet<'_>]) -> Package {
 fn text_shape(id: u32, at: (u32, u32), size: (u32, u32), points: u32, lines: &[String]) -> String {
     let paragraphs: String = lines
         .iter()
-        .map(|line| {
-            format!(
-                "<a:p><a:r><a:rPr lang=\"de-DE\" sz=\"{}\"/><a:t>{}</a:t></a:r></a:p>",
-                points * 100,
-                xml(line)
-            )
-        })
+        .map(|line| format!("<a:p><a:r><a:rPr lang=\"de-DE\" sz=\"{}\"/><a:t>{}</a:t></a:r></a:p>", points * 100, xml(line)))
         .collect();
     format!(
         "<p:sp><p:nvSpPr><p:cNvPr id=\"{id}\" name=\"Text {id}\"/><p:cNvSpPr txBox=\"1\"/><p:nvPr/></p:nvSpPr><p:spPr><a:xfrm><a:off x=\"{}\" y=\"{}\"/>\
@@ -476,53 +319,21 @@ fn theme() -> String {
 
 /// A PowerPoint presentation; a slide is its title and its lines.
 pub fn pptx(slides: &[(&str, Vec<String>)]) -> Vec<u8> {
-    let kind = |name: &str| {
-        format!("application/vnd.openxmlformats-officedocument.presentationml.{name}+xml")
-    };
+    let kind = |name: &str| format!("application/vnd.openxmlformats-officedocument.presentationml.{name}+xml");
     let mut package = Package::default();
-    let list: String = (0..slides.len())
-        .map(|i| format!("<p:sldId id=\"{}\" r:id=\"rIdS{}\"/>", 256 + i, i + 1))
-        .collect();
+    let list: String = (0..slides.len()).map(|i| format!("<p:sldId id=\"{}\" r:id=\"rIdS{}\"/>", 256 + i, i + 1)).collect();
     let presentation = format!(
         "{HEAD}<p:presentation xmlns:p=\"{SLIDE}\" xmlns:a=\"{DRAWING}\" xmlns:r=\"{OFFICE}\"><p:sldMasterIdLst><p:sldMasterId id=\"2147483648\" r:id=\"rIdM\"/>\
          </p:sldMasterIdLst><p:sldIdLst>{list}</p:sldIdLst><p:sldSz cx=\"9144000\" cy=\"6858000\"/><p:notesSz cx=\"6858000\" cy=\"9144000\"/></p:presentation>"
     );
-    package.part(
-        "ppt/presentation.xml",
-        &kind("presentation.main"),
-        presentation,
-    );
-    package.relate(
-        "",
-        "rId1",
-        &format!("{OFFICE}/officeDocument"),
-        "ppt/presentation.xml",
-        false,
-    );
-    package.relate(
-        "ppt/presentation.xml",
-        "rIdM",
-        &format!("{OFFICE}/slideMaster"),
-        "slideMasters/slideMaster1.xml",
-        false,
-    );
+    package.part("ppt/presentation.xml", &kind("presentation.main"), presentation);
+    package.relate("", "rId1", &format!("{OFFICE}/officeDocument"), "ppt/presentation.xml", false);
+    package.relate("ppt/presentation.xml", "rIdM", &format!("{OFFICE}/slideMaster"), "slideMasters/slideMaster1.xml", false);
     let map = "<p:clrMap bg1=\"lt1\" tx1=\"dk1\" bg2=\"lt2\" tx2=\"dk2\" accent1=\"accent1\" accent2=\"accent2\" accent3=\"accent3\" accent4=\"accent4\" \
                accent5=\"accent5\" accent6=\"accent6\" hlink=\"hlink\" folHlink=\"folHlink\"/><p:sldLayoutIdLst><p:sldLayoutId id=\"2147483649\" r:id=\"rId1\"/></p:sldLayoutIdLst>";
-    package.part(
-        "ppt/slideMasters/slideMaster1.xml",
-        &kind("slideMaster"),
-        slide_part("sldMaster", "", map),
-    );
-    package.part(
-        "ppt/slideLayouts/slideLayout1.xml",
-        &kind("slideLayout"),
-        slide_part("sldLayout", "", ""),
-    );
-    package.part(
-        "ppt/theme/theme1.xml",
-        "application/vnd.openxmlformats-officedocument.theme+xml",
-        theme(),
-    );
+    package.part("ppt/slideMasters/slideMaster1.xml", &kind("slideMaster"), slide_part("sldMaster", "", map));
+    package.part("ppt/slideLayouts/slideLayout1.xml", &kind("slideLayout"), slide_part("sldLayout", "", ""));
+    package.part("ppt/theme/theme1.xml", "application/vnd.openxmlformats-officedocument.theme+xml", theme());
     package.relate(
         "ppt/slideMasters/slideMaster1.xml",
         "rId1",
@@ -530,13 +341,7 @@ pub fn pptx(slides: &[(&str, Vec<String>)]) -> Vec<u8> {
         "../slideLayouts/slideLayout1.xml",
         false,
     );
-    package.relate(
-        "ppt/slideMasters/slideMaster1.xml",
-        "rId2",
-        &format!("{OFFICE}/theme"),
-        "../theme/theme1.xml",
-        false,
-    );
+    package.relate("ppt/slideMasters/slideMaster1.xml", "rId2", &format!("{OFFICE}/theme"), "../theme/theme1.xml", false);
     package.relate(
         "ppt/slideLayouts/slideLayout1.xml",
         "rId1",
@@ -546,13 +351,8 @@ pub fn pptx(slides: &[(&str, Vec<String>)]) -> Vec<u8> {
     );
     for (i, (title, lines)) in slides.iter().enumerate() {
         let name = format!("ppt/slides/slide{}.xml", i + 1);
-        let shapes = text_shape(
-            2,
-            (600_000, 400_000),
-            (8_000_000, 900_000),
-            36,
-            &[(*title).to_owned()],
-        ) + &text_shape(3, (600_000, 1_600_000), (8_000_000, 4_500_000), 20, lines);
+        let shapes = text_shape(2, (600_000, 400_000), (8_000_000, 900_000), 36, &[(*title).to_owned()])
+            + &text_shape(3, (600_000, 1_600_000), (8_000_000, 4_500_000), 20, lines);
         package.part(&name, &kind("slide"), slide_part("sld", &shapes, ""));
         package.relate(
             "ppt/presentation.xml",
@@ -561,13 +361,7 @@ pub fn pptx(slides: &[(&str, Vec<String>)]) -> Vec<u8> {
             &format!("slides/slide{}.xml", i + 1),
             false,
         );
-        package.relate(
-            &name,
-            "rId1",
-            &format!("{OFFICE}/slideLayout"),
-            "../slideLayouts/slideLayout1.xml",
-            false,
-        );
+        package.relate(&name, "rId1", &format!("{OFFICE}/slideLayout"), "../slideLayouts/slideLayout1.xml", false);
     }
     package.properties(slides.first().map_or("", |(title, _)| title));
     package.finish()
@@ -579,32 +373,21 @@ mod tests {
 
     fn names(bytes: Vec<u8>) -> Vec<String> {
         let zip = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
-        zip.file_names()
-            .map(|name| name.unwrap().into_owned())
-            .collect()
+        zip.file_names().map(|name| name.unwrap().into_owned()).collect()
     }
 
     #[test]
     fn every_relationship_file_stands_beside_its_part() {
-        let package = docx_package(&["# Titel", "Text"])
-            .with_remote_template("https://vorlagen.example.org/a.dotx");
+        let package = docx_package(&["# Titel", "Text"]).with_remote_template("https://vorlagen.example.org/a.dotx");
         let names = names(package.finish());
-        assert!(
-            names.contains(&"word/_rels/settings.xml.rels".to_owned()),
-            "{names:?}"
-        );
+        assert!(names.contains(&"word/_rels/settings.xml.rels".to_owned()), "{names:?}");
         assert!(names.contains(&"_rels/.rels".to_owned()), "{names:?}");
     }
 
     #[test]
     fn a_macro_project_makes_the_package_macro_enabled() {
         let package = docx_package(&["Text"]).with_vba(b"projekt");
-        assert!(
-            package
-                .types
-                .iter()
-                .any(|(_, kind)| kind == "application/vnd.ms-word.document.macroEnabled.main+xml")
-        );
+        assert!(package.types.iter().any(|(_, kind)| kind == "application/vnd.ms-word.document.macroEnabled.main+xml"));
         assert!(names(package.finish()).contains(&"word/vbaProject.bin".to_owned()));
     }
 }

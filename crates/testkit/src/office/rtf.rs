@@ -2,9 +2,7 @@
 
 /// An RTF document; a paragraph that begins with `# ` is a heading, one that is a form feed a page break.
 pub fn rtf<T: AsRef<str>>(paragraphs: &[T]) -> Vec<u8> {
-    let mut out = String::from(
-        "{\\rtf1\\ansi\\ansicpg1252\\deff0\\deflang1031{\\fonttbl{\\f0\\fswiss Liberation Sans;}}\\fs22\r\n",
-    );
+    let mut out = String::from("{\\rtf1\\ansi\\ansicpg1252\\deff0\\deflang1031{\\fonttbl{\\f0\\fswiss Liberation Sans;}}\\fs22\r\n");
     for paragraph in paragraphs {
         match paragraph.as_ref() {
             "\u{C}" => out.push_str("\\page\r\n"),

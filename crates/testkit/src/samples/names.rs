@@ -8,15 +8,7 @@ pub(super) fn samples() -> Vec<Sample> {
     let folder = "Seltsame Namen";
     let text = || Expected::rebuilt(Format::Txt);
     let program = || Expected::withheld(Reason::Stripped, Format::Pe);
-    let named = |name: &str, why: &str| {
-        Sample::raw(
-            folder,
-            name.as_bytes(),
-            why,
-            format!("Inhalt zu: {why}\n"),
-            text(),
-        )
-    };
+    let named = |name: &str, why: &str| Sample::raw(folder, name.as_bytes(), why, format!("Inhalt zu: {why}\n"), text());
     vec![
         Sample::raw(
             folder,
@@ -25,13 +17,7 @@ pub(super) fn samples() -> Vec<Sample> {
             program::pe(),
             program(),
         ),
-        Sample::raw(
-            folder,
-            b"Urlaub.jpg.exe",
-            "A program behind a double extension.",
-            program::pe(),
-            program(),
-        ),
+        Sample::raw(folder, b"Urlaub.jpg.exe", "A program behind a double extension.", program::pe(), program()),
         Sample::raw(
             folder,
             b"Urlaub.jpg                                        .scr",
@@ -42,31 +28,16 @@ pub(super) fn samples() -> Vec<Sample> {
         named("CON.txt", "A name reserved on Windows."),
         named("Punkt am Ende.txt.", "A name that ends in a dot."),
         named("Leerzeichen am Ende.txt ", "A name that ends in a space."),
-        named(
-            &format!(
-                "{}.txt",
-                "Langer Name ".repeat(21).get(..251).unwrap_or_default()
-            ),
-            "A name of 255 units.",
-        ),
+        named(&format!("{}.txt", "Langer Name ".repeat(21).get(..251).unwrap_or_default()), "A name of 255 units."),
         named("zwei\nZeilen.txt", "A name with a line feed."),
         named("rot\u{1B}[31m.txt", "A name with a terminal escape."),
-        named(
-            "Preis: \"5 < 6\"?.txt",
-            "A name with characters that Windows forbids.",
-        ),
+        named("Preis: \"5 < 6\"?.txt", "A name with characters that Windows forbids."),
         named("-rf.txt", "A name that looks like an option."),
         named(".versteckt.txt", "A hidden file."),
         named("Bericht.txt", "One of two names equal but for case."),
         named("BERICHT.TXT", "The other of two names equal but for case."),
         named("U\u{308}bersicht.txt", "A name with a decomposed umlaut."),
-        Sample::raw(
-            folder,
-            b"Gr\xFC\xDFe.txt",
-            "A name in Latin-1, which is not UTF-8.",
-            *b"Inhalt\n",
-            text(),
-        ),
+        Sample::raw(folder, b"Gr\xFC\xDFe.txt", "A name in Latin-1, which is not UTF-8.", *b"Inhalt\n", text()),
         named("Tabelle\u{200B}.txt", "A name with an invisible character."),
     ]
 }

@@ -60,21 +60,8 @@ pub const DELIVERY_NOTE: [&str; 14] = [
 pub fn slides() -> Vec<(&'static str, Vec<String>)> {
     let lines = |text: &str| text.split('|').map(str::to_owned).collect();
     vec![
-        (
-            "Quartalsbericht IV/2025",
-            lines("Muster AG|Erika Mustermann, Controlling|15. Januar 2026"),
-        ),
-        (
-            "Umsatz nach Bereichen",
-            lines(
-                "Anlagenbau: 4,2 Mio. € (+6 %)|Wartung: 1,9 Mio. € (+11 %)|Ersatzteile: 0,8 Mio. € (−2 %)",
-            ),
-        ),
-        (
-            "Ausblick",
-            lines(
-                "Förderanlage Halle 3 wird erneuert|Zwölf neue Ausbildungsplätze|Größere Lagerfläche ab Frühjahr",
-            ),
-        ),
+        ("Quartalsbericht IV/2025", lines("Muster AG|Erika Mustermann, Controlling|15. Januar 2026")),
+        ("Umsatz nach Bereichen", lines("Anlagenbau: 4,2 Mio. € (+6 %)|Wartung: 1,9 Mio. € (+11 %)|Ersatzteile: 0,8 Mio. € (−2 %)")),
+        ("Ausblick", lines("Förderanlage Halle 3 wird erneuert|Zwölf neue Ausbildungsplätze|Größere Lagerfläche ab Frühjahr")),
     ]
 }

@@ -35,11 +35,7 @@ fn decodes_what_another_encoder_wrote() {
     for len in [0, 1, 2, 300, 70_000, 400_000] {
         let bytes = mixed(len);
         for level in 0..=9 {
-            assert_eq!(
-                zlib(&compress(&bytes, level), len),
-                Ok(bytes.clone()),
-                "{len} bytes at level {level}"
-            );
+            assert_eq!(zlib(&compress(&bytes, level), len), Ok(bytes.clone()), "{len} bytes at level {level}");
         }
     }
 }

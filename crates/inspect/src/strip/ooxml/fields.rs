@@ -8,11 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a field code does, by its first word; `None` for the harmless ones.
 pub(in crate::strip) fn kind_of(code: &str) -> Option<ActiveContent> {
-    let word: String = code
-        .trim_start()
-        .chars()
-        .take_while(|c| !c.is_whitespace() && *c != '\\' && *c != '"')
-        .collect();
+    let word: String = code.trim_start().chars().take_while(|c| !c.is_whitespace() && *c != '\\' && *c != '"').collect();
     Some(match word.to_uppercase().as_str() {
         "DDE" | "DDEAUTO" => ActiveContent::Dde,
         "INCLUDEPICTURE" | "IMPORT" => ActiveContent::RemoteImage,
@@ -62,24 +58,16 @@ pub(super) fn acting(xml: &[u8]) -> BTreeMap<usize, ActiveContent> {
                 }
             }
             Ok(Event::Empty(element)) if is_instruction(&element) => number += 1,
-            Ok(Event::End(end))
-                if matches!(end.local_name().into_inner(), "instrText" | "delInstrText") =>
-            {
+            Ok(Event::End(end)) if matches!(end.local_name().into_inner(), "instrText" | "delInstrText") => {
                 inside = false;
             }
-            Ok(Event::Start(element) | Event::Empty(element))
-                if element.local_name().into_inner() == "fldChar" =>
-            {
+            Ok(Event::Start(element) | Event::Empty(element)) if element.local_name().into_inner() == "fldChar" => {
                 mark(&element, &mut open, &mut out);
             }
             Ok(Event::Text(piece)) if inside => append(&mut open, &piece),
             Ok(Event::CData(piece)) if inside => append(&mut open, &piece),
             Ok(Event::GeneralRef(reference)) if inside => {
-                let resolved = reference
-                    .resolve_char_ref()
-                    .ok()
-                    .flatten()
-                    .map_or_else(|| "&".to_owned(), String::from);
+                let resolved = reference.resolve_char_ref().ok().flatten().map_or_else(|| "&".to_owned(), String::from);
                 append(&mut open, &resolved);
             }
             Ok(_) => {}
@@ -93,17 +81,11 @@ pub(super) fn acting(xml: &[u8]) -> BTreeMap<usize, ActiveContent> {
 }
 
 fn is_instruction(element: &BytesStart<'_>) -> bool {
-    matches!(
-        element.local_name().into_inner(),
-        "instrText" | "delInstrText"
-    )
+    matches!(element.local_name().into_inner(), "instrText" | "delInstrText")
 }
 
 fn append(open: &mut [Field], piece: &str) {
-    if let Some(field) = open
-        .last_mut()
-        .filter(|field| !field.result && field.code.len() < 4096)
-    {
+    if let Some(field) = open.last_mut().filter(|field| !field.result && field.code.len() < 4096) {
         field.code.push_str(piece);
     }
 }
@@ -111,10 +93,7 @@ fn append(open: &mut [Field], piece: &str) {
 fn mark(element: &BytesStart<'_>, open: &mut Vec<Field>, out: &mut BTreeMap<usize, ActiveContent>) {
     match crate::xml::attribute(element, "fldCharType").as_deref() {
         Some("begin") => {
-            if let Some(outer) = open
-                .last_mut()
-                .filter(|field| !field.result && field.code.trim().is_empty())
-            {
+            if let Some(outer) = open.last_mut().filter(|field| !field.result && field.code.trim().is_empty()) {
                 outer.computed = true;
             }
             // BOUND: deeper nesting is dropped as computed by its outermost field.
@@ -137,15 +116,8 @@ fn mark(element: &BytesStart<'_>, open: &mut Vec<Field>, out: &mut BTreeMap<usiz
 }
 
 fn close(field: Field, out: &mut BTreeMap<usize, ActiveContent>) {
-    let kind = if field.computed {
-        Some(ActiveContent::Dde)
-    } else {
-        kind_of(&field.code)
-    };
-    out.extend(
-        kind.into_iter()
-            .flat_map(|kind| field.instructions.iter().map(move |number| (*number, kind))),
-    );
+    let kind = if field.computed { Some(ActiveContent::Dde) } else { kind_of(&field.code) };
+    out.extend(kind.into_iter().flat_map(|kind| field.instructions.iter().map(move |number| (*number, kind))));
 }
 
 /// Numbers (from 1) of the `f` elements whose formula calls something outside the sheet.
@@ -171,14 +143,7 @@ pub(super) fn acting_formulas(xml: &[u8]) -> BTreeSet<usize> {
             Ok(Event::Text(piece)) => append_to(&mut formula, &piece),
             Ok(Event::CData(piece)) => append_to(&mut formula, &piece),
             Ok(Event::GeneralRef(reference)) => {
-                append_to(
-                    &mut formula,
-                    &reference
-                        .resolve_char_ref()
-                        .ok()
-                        .flatten()
-                        .map_or_else(|| "&".to_owned(), String::from),
-                );
+                append_to(&mut formula, &reference.resolve_char_ref().ok().flatten().map_or_else(|| "&".to_owned(), String::from));
             }
             Ok(_) => {}
         }
@@ -193,20 +158,9 @@ fn append_to(formula: &mut Option<String>, piece: &str) {
 
 /// DDE (`server|topic!item`) and functions that fetch or call.
 pub(in crate::strip) fn reaches_out(formula: &str) -> bool {
-    const CALLS: [&str; 8] = [
-        "WEBSERVICE(",
-        "DDE(",
-        "CALL(",
-        "REGISTER(",
-        "REGISTER.ID(",
-        "EXEC(",
-        "RTD(",
-        "IMAGE(",
-    ];
+    const CALLS: [&str; 8] = ["WEBSERVICE(", "DDE(", "CALL(", "REGISTER(", "REGISTER.ID(", "EXEC(", "RTD(", "IMAGE("];
     let upper = formula.to_uppercase();
-    let dde = upper
-        .split_once('|')
-        .is_some_and(|(_, rest)| rest.contains('!'));
+    let dde = upper.split_once('|').is_some_and(|(_, rest)| rest.contains('!'));
     dde || CALLS.iter().any(|call| upper.contains(call))
 }
 
@@ -215,9 +169,7 @@ mod tests {
     use super::*;
 
     fn field(codes: &[&str]) -> String {
-        let runs = codes.iter().fold(String::new(), |runs, code| {
-            runs + "<w:r><w:instrText>" + code + "</w:instrText></w:r>"
-        });
+        let runs = codes.iter().fold(String::new(), |runs, code| runs + "<w:r><w:instrText>" + code + "</w:instrText></w:r>");
         format!(
             "<w:p><w:r><w:fldChar w:fldCharType=\"begin\"/></w:r>{runs}<w:r><w:fldChar w:fldCharType=\"separate\"/></w:r>x<w:r><w:fldChar w:fldCharType=\"end\"/></w:r></w:p>"
         )
@@ -226,18 +178,8 @@ mod tests {
     #[test]
     fn codes_are_put_together() {
         assert_eq!(acting(field(&[" PAGE "]).as_bytes()).len(), 0);
-        assert_eq!(
-            acting(field(&["D", "DE", "AU&#84;O cmd"]).as_bytes())
-                .values()
-                .collect::<Vec<_>>(),
-            [&ActiveContent::Dde; 3]
-        );
-        assert_eq!(
-            acting(field(&[" includepicture \"http://x\" "]).as_bytes())
-                .values()
-                .next(),
-            Some(&ActiveContent::RemoteImage)
-        );
+        assert_eq!(acting(field(&["D", "DE", "AU&#84;O cmd"]).as_bytes()).values().collect::<Vec<_>>(), [&ActiveContent::Dde; 3]);
+        assert_eq!(acting(field(&[" includepicture \"http://x\" "]).as_bytes()).values().next(), Some(&ActiveContent::RemoteImage));
         let nested = "<w:p><w:fldChar w:fldCharType=\"begin\"/><w:fldChar w:fldCharType=\"begin\"/><w:instrText>QUOTE 68</w:instrText><w:fldChar w:fldCharType=\"end\"/><w:instrText> x</w:instrText><w:fldChar w:fldCharType=\"end\"/></w:p>";
         assert_eq!(acting(nested.as_bytes()).keys().collect::<Vec<_>>(), [&2]);
     }
@@ -245,9 +187,6 @@ mod tests {
     #[test]
     fn formulas_that_reach_out() {
         let sheet = b"<c><f>SUM(A1:A2)</f></c><c><f>cmd|'/c calc'!A0</f></c><c><f>WEBSERVICE(&quot;http://x&quot;)</f></c>";
-        assert_eq!(
-            acting_formulas(sheet).into_iter().collect::<Vec<_>>(),
-            [2, 3]
-        );
+        assert_eq!(acting_formulas(sheet).into_iter().collect::<Vec<_>>(), [2, 3]);
     }
 }

@@ -27,11 +27,7 @@ pub(super) struct Relations {
 
 impl Relations {
     pub(super) fn read(source: &mut Source<'_>) -> Result<Self, StripError> {
-        let mut this = Self {
-            bytes: BTreeMap::new(),
-            by_owner: BTreeMap::new(),
-            dropped_targets: BTreeMap::new(),
-        };
+        let mut this = Self { bytes: BTreeMap::new(), by_owner: BTreeMap::new(), dropped_targets: BTreeMap::new() };
         for name in source.names.clone() {
             let Some(owner) = owner_of(&name.to_lowercase()) else {
                 continue;
@@ -40,27 +36,15 @@ impl Relations {
             let mut list = Vec::new();
             each_element(&bytes, |element_name, element| {
                 if element_name == "Relationship" {
-                    let of = |attribute_name: &str| {
-                        attribute(element, attribute_name).unwrap_or_default()
-                    };
-                    let kind = of("Type")
-                        .rsplit('/')
-                        .next()
-                        .unwrap_or_default()
-                        .to_lowercase();
+                    let of = |attribute_name: &str| attribute(element, attribute_name).unwrap_or_default();
+                    let kind = of("Type").rsplit('/').next().unwrap_or_default().to_lowercase();
                     let external = of("TargetMode").trim().eq_ignore_ascii_case("external");
                     let target = resolve(&owner, &of("Target").to_lowercase());
-                    list.push(Relation {
-                        id: of("Id"),
-                        kind,
-                        external,
-                        target,
-                    });
+                    list.push(Relation { id: of("Id"), kind, external, target });
                 }
             });
             for relation in list.iter().filter(|relation| !relation.external) {
-                this.dropped_targets
-                    .extend(acting(&relation.kind).map(|kind| (relation.target.clone(), kind)));
+                this.dropped_targets.extend(acting(&relation.kind).map(|kind| (relation.target.clone(), kind)));
             }
             this.by_owner.insert(owner, list);
             this.bytes.insert(name, bytes);
@@ -69,20 +53,9 @@ impl Relations {
     }
 
     /// Ids of the owner's relationships that go.
-    pub(super) fn removed_of(
-        &self,
-        owner: &str,
-        dropped: &BTreeMap<String, ActiveContent>,
-    ) -> BTreeSet<String> {
-        let list = self
-            .by_owner
-            .get(owner)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        list.iter()
-            .filter(|relation| goes(relation, dropped))
-            .map(|relation| relation.id.clone())
-            .collect()
+    pub(super) fn removed_of(&self, owner: &str, dropped: &BTreeMap<String, ActiveContent>) -> BTreeSet<String> {
+        let list = self.by_owner.get(owner).map(Vec::as_slice).unwrap_or_default();
+        list.iter().filter(|relation| goes(relation, dropped)).map(|relation| relation.id.clone()).collect()
     }
 
     /// The relationship part without those that go.
@@ -94,11 +67,7 @@ impl Relations {
     ) -> Result<Vec<u8>, StripError> {
         let bytes = self.bytes.get(name).ok_or(StripError::Malformed)?;
         let owner = owner_of(&name.to_lowercase()).ok_or(StripError::Malformed)?;
-        let list = self
-            .by_owner
-            .get(&owner)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let list = self.by_owner.get(&owner).map(Vec::as_slice).unwrap_or_default();
         let mut next = list.iter();
         filtered(bytes, name, removals, |element, removals| {
             if element.local_name().into_inner() != "Relationship" {
@@ -136,11 +105,9 @@ fn external_kind(kind: &str) -> ActiveContent {
 /// Relationship types whose targets act, wherever they lie and whatever they are called.
 fn acting(kind: &str) -> Option<ActiveContent> {
     Some(match kind {
-        "vbaproject"
-        | "wordvbadata"
-        | "vbaprojectsignature"
-        | "vbaprojectsignatureagile"
-        | "vbaprojectsignaturev3" => ActiveContent::VbaMacros,
+        "vbaproject" | "wordvbadata" | "vbaprojectsignature" | "vbaprojectsignatureagile" | "vbaprojectsignaturev3" => {
+            ActiveContent::VbaMacros
+        }
         "xlmacrosheet" | "xlintlmacrosheet" => ActiveContent::XlmMacros,
         "control" | "activexcontrolbinary" => ActiveContent::ActiveX,
         "oleobject" | "package" => ActiveContent::OleObject,
@@ -156,12 +123,8 @@ fn acting(kind: &str) -> Option<ActiveContent> {
         | "attachedtoolbars" => ActiveContent::CustomUi,
         "font" => ActiveContent::EmbeddedFont,
         "printersettings" => ActiveContent::PrinterSettings,
-        "externallink" | "externallinkpath" | "frame" | "subdocument" => {
-            ActiveContent::ExternalLink
-        }
-        "connections" | "querytable" | "mailmergesource" | "mailmergeheadersource" => {
-            ActiveContent::DataConnection
-        }
+        "externallink" | "externallinkpath" | "frame" | "subdocument" => ActiveContent::ExternalLink,
+        "connections" | "querytable" | "mailmergesource" | "mailmergeheadersource" => ActiveContent::DataConnection,
         _ => return None,
     })
 }
@@ -176,9 +139,7 @@ pub(super) fn owner_of(name: &str) -> Option<String> {
 
 fn resolve(owner: &str, target: &str) -> String {
     let folder = owner.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let joined = target
-        .strip_prefix('/')
-        .map_or_else(|| format!("{folder}/{target}"), str::to_owned);
+    let joined = target.strip_prefix('/').map_or_else(|| format!("{folder}/{target}"), str::to_owned);
     let mut parts: Vec<&str> = Vec::new();
     for part in joined.split('/') {
         match part {
@@ -199,15 +160,9 @@ mod tests {
     #[test]
     fn owners_and_targets() {
         assert_eq!(owner_of("_rels/.rels").as_deref(), Some(""));
-        assert_eq!(
-            owner_of("word/_rels/document.xml.rels").as_deref(),
-            Some("word/document.xml")
-        );
+        assert_eq!(owner_of("word/_rels/document.xml.rels").as_deref(), Some("word/document.xml"));
         assert_eq!(owner_of("word/document.xml"), None);
-        assert_eq!(
-            resolve("word/document.xml", "../customxml/item1.xml"),
-            "customxml/item1.xml"
-        );
+        assert_eq!(resolve("word/document.xml", "../customxml/item1.xml"), "customxml/item1.xml");
         assert_eq!(resolve("", "word/document.xml"), "word/document.xml");
         assert_eq!(resolve("xl/workbook.xml", "/xl/a.xml"), "xl/a.xml");
         assert_eq!(resolve("a", "../../../b"), "b");
