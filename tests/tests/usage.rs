@@ -24,7 +24,6 @@ fn check_fault(scratch: &Scratch, source: &Path, clamd: &str, policy: &str, said
     check_sentence(&ended, said)?;
     ensure!(scratch.released_names()?.is_empty(), "{:?}", scratch.released_names()?);
     ensure!(!scratch.path("report.json").exists(), "there is a report");
-    // A station that was stopped before its first record has no chain yet.
     check_audit(scratch)
 }
 
