@@ -60,10 +60,7 @@ impl Bench {
         let seconds = begun.elapsed().as_secs_f64();
         let log = String::from_utf8_lossy(&run.stderr).into_owned();
         ensure!(matches!(run.status.code(), Some(0 | 10)), "a session ended with {}: {log}", run.status);
-        let peak = log.split_once("peak_kib").and_then(|(_, rest)| {
-            let digits: String = rest.chars().skip_while(|c| !c.is_ascii_digit() || *c == '0').take_while(char::is_ascii_digit).collect();
-            digits.parse().ok()
-        });
+        let peak = log.split_once("peak_kib=").and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
         fs::remove_dir_all(&release)?;
         fs::remove_dir_all(&state)?;
         Ok((seconds, peak.unwrap_or(0)))

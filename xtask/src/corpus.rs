@@ -58,8 +58,7 @@ pub fn corpus(root: &Path, dir: &Path) -> anyhow::Result<()> {
 
 /// Duration of each item of the medium by its position in the inventory, from the log lines `item ended`.
 fn durations(log: &str) -> BTreeMap<usize, f64> {
-    let plain: String = strip_colours(log);
-    let lines = plain.lines().filter(|line| line.contains("item ended"));
+    let lines = log.lines().filter(|line| line.contains("item ended"));
     let of = |line: &str, key: &str| -> Option<String> {
         let rest = line.split_once(&format!("{key}="))?.1;
         Some(rest.split(' ').next()?.to_owned())
@@ -70,16 +69,6 @@ fn durations(log: &str) -> BTreeMap<usize, f64> {
             Some((item, of(line, "duration_ms")?.parse::<f64>().ok()? / 1000.0))
         })
         .collect()
-}
-
-fn strip_colours(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\u{1b}') {
-        out.push_str(before);
-        rest = after.split_once('m').map_or("", |(_, tail)| tail);
-    }
-    out + rest
 }
 
 fn rows(report: &Value, durations: &BTreeMap<usize, f64>, release: &Path) -> anyhow::Result<BTreeMap<String, Row>> {

@@ -10,12 +10,13 @@ mod settings;
 mod terminal;
 
 use clap::Parser as _;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let filter = tracing_subscriber::EnvFilter::new(if cli.verbose { "info" } else { "warn" });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).init();
     match commands::run(&cli) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
