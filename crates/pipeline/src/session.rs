@@ -11,7 +11,7 @@ use crate::station::Station;
 use crate::workers::{InspectorPool, MemberContent};
 use audit::events;
 use model::item::{Held, Provenance, Sanitised};
-use model::report::{ItemLine, Medium, Outcome, Totals, Volume};
+use model::report::{ItemLine, Medium, Outcome, Volume};
 use model::{Effect, EngineStamp, Finding, FindingCode, Format, Item, Reason};
 use scan::Engine;
 use serde_json::json;
@@ -495,8 +495,4 @@ fn line_of(mapped: &Mapped, disposition: Outcome, reason: Reason) -> ItemLine {
         outputs: Vec::new(),
         hold: None,
     }
-}
-
-fn totals(found: u64, items: &[ItemLine]) -> Totals {
-    Totals::count(found, items)
 }

@@ -1,12 +1,12 @@
 //! The end of a session: outputs get their names, everything is recorded, the release appears.
 
-use super::{Accounted, Session, rfc3339, totals};
+use super::{Accounted, Session, rfc3339};
 use crate::fault::StationFault;
 use crate::workers;
 use audit::events;
 use model::format::{Action, Family};
 use model::item::Sanitised;
-use model::report::{ItemLine, Outcome, Output, SCHEMA, SessionReport};
+use model::report::{ItemLine, Outcome, Output, SCHEMA, SessionReport, Totals};
 use model::{Item, Reason};
 use release::{FILES, Language, OutputNames, REPORT_DE, REPORT_EN, REPORT_JSON, Release, ReleaseTicket, report_pdf};
 use serde_json::json;
@@ -49,7 +49,7 @@ impl Session<'_> {
             medium: self.medium.clone(),
             policy_sha256: self.station.settings.policy_sha256,
             engines: self.engines.clone(),
-            totals: totals(self.found, &items),
+            totals: Totals::count(self.found, &items),
             items,
             audit_head: Some(head.to_string()),
         };

@@ -18,8 +18,9 @@ use crate::fault::StationFault;
 use crate::station::Settings;
 use crate::workers::{InspectorPool, Trouble};
 use model::item::{Item, State};
-use model::{Effect, EngineStamp, Finding, FindingCode, Format, Reason, Removed, Step};
+use model::{ActiveContent, Effect, EngineStamp, Finding, FindingCode, Format, Reason, Removed, Step};
 use spool::{Spool, SpoolFile};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use wire::{Foreign, RawFinding, RawRemoved, YaraHit};
@@ -100,10 +101,22 @@ pub(crate) fn conversion_finding(raw: RawFinding) -> Finding {
     Finding::own(raw.code, raw.effect, shown(raw.detail))
 }
 
-/// A worker's list of removed content as ours.
+/// A worker's list of removed content as ours. Beyond 200 lines the names go, the kinds and their sums stay.
 pub(crate) fn own_removed(raw: Vec<RawRemoved>) -> Vec<Removed> {
-    // BOUND: a report line stays readable; the counts beyond are in none of them.
-    raw.into_iter().take(200).map(|r| Removed { kind: r.kind, name: r.name.map(shown), count: r.count }).collect()
+    // BOUND: a report line stays readable, and a lying worker cannot make it endless; nothing is left out of the counts.
+    const NAMED: usize = 200;
+    let mut rest: BTreeMap<ActiveContent, u32> = BTreeMap::new();
+    let mut removed = Vec::new();
+    for (position, line) in raw.into_iter().enumerate() {
+        if position < NAMED {
+            removed.push(Removed { kind: line.kind, name: line.name.map(shown), count: line.count });
+        } else {
+            let sum = rest.entry(line.kind).or_default();
+            *sum = sum.saturating_add(line.count);
+        }
+    }
+    removed.extend(rest.into_iter().map(|(kind, count)| Removed { kind, name: None, count }));
+    removed
 }
 
 /// The reason a worst finding stands for, when a verdict is not clear.
@@ -124,5 +137,19 @@ pub(crate) fn reason_of(findings: &[Finding]) -> Reason {
         Some(Effect::Suspicious) if has(FindingCode::Polyglot, Effect::Suspicious) => Reason::Polyglot,
         Some(Effect::Suspicious) => Reason::Suspicious,
         _ => Reason::ScanIncomplete,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_the_named_lines_is_still_counted() {
+        let raw = |n: u32| RawRemoved { kind: ActiveContent::Hyperlink, name: Some(Foreign::new(format!("part {n}"))), count: 2 };
+        let removed = own_removed((0..250).map(raw).collect());
+        assert_eq!(removed.len(), 201);
+        assert_eq!(removed.iter().map(|r| r.count).sum::<u32>(), 500);
+        assert_eq!(removed.last(), Some(&Removed { kind: ActiveContent::Hyperlink, name: None, count: 100 }));
     }
 }
