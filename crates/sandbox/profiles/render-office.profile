@@ -63,7 +63,7 @@ writev                              # everyone
 # a work directory without noexec; so it gets the small mapping.
 brk                                 # malloc
 madvise                             # malloc
-mmap when 2 & 0x2 == 0              # libraries (executable), fonts
+mmap when 2 & 0x2 == 0 and 3 & 0x20 == 0 # libraries (executable), fonts; files only, no anonymous memory
 mmap when 2 & 0x4 == 0              # malloc, stacks
 mprotect when 2 & 0x4 == 0          # the loader's read-only relocations, malloc, stacks
 mprotect when 2 & 0x7 == 0x7 and 1 & 0xffffffffffff0000 == 0 # call stubs: less than 64 KiB at a time

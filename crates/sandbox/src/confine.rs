@@ -3,7 +3,7 @@
 //! **Invariant**: a [`Confined`] is made in one place, after the last layer has closed; no input can be had without it.
 
 use crate::{
-    Attempt, Exit, Limits, Role, SandboxError, landlocked, namespaces, office, privileges, probe, profile, root, stub,
+    Exit, Limits, Role, SandboxError, landlocked, namespaces, office, privileges, probe, profile, root, stub,
     sys::{self, Fork},
 };
 use rustix::{
@@ -16,7 +16,7 @@ use rustix::{
 use std::{
     ffi::OsString,
     fs::File,
-    io::Write,
+    io::{Read, Write},
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
         unix::net::UnixStream,
@@ -37,14 +37,19 @@ pub struct Confined {
     third: OwnedFd,
 }
 
-/// The first bytes on the job socket, from the worker.
+/// The first byte on the job socket, from the supervisor: the process is where it is to be accounted for, and may begin.
+pub(crate) const GO: u8 = b'G';
+
+/// What the worker says on the job socket besides.
 pub(crate) struct Report;
 
 impl Report {
-    /// Every layer is in place.
+    /// The first byte: every layer is in place.
     pub(crate) const CONFINED: u8 = b'C';
-    /// A layer is missing; a sentence follows.
+    /// The first byte: a layer is missing; a sentence follows.
     pub(crate) const REFUSED: u8 = b'E';
+    /// The last three bytes of a worker that was ended for a system call begin with this; the number follows.
+    pub(crate) const FORBIDDEN: u8 = b'S';
 }
 
 /// Role and limits from the process's arguments, as [`crate::spawn`] wrote them.
@@ -75,10 +80,11 @@ pub fn confine_with<T>(role: Role, limits: &Limits, prepare: impl FnOnce() -> T)
         return Err(SandboxError::Twice);
     }
     let closed = sys::close_from(3).map_err(SandboxError::CloseDescriptors);
-    let prepared = prepare();
     let mut streams =
         Streams { job: UnixStream::from(sys::inherited(0)), answers: File::from(sys::inherited(1)), third: sys::inherited(2) };
-    let outcome = closed.and_then(|()| separate(role, &streams)).and_then(|()| close_layers(role, limits, &mut streams));
+    await_go(&mut streams.job)?;
+    let prepared = prepare();
+    let outcome = closed.and_then(|()| separate(role, &streams)).and_then(|stub| close_layers(role, limits, &mut streams, &stub));
     let greeting = match &outcome {
         Ok(()) => vec![Report::CONFINED],
         Err(error) => [&[Report::REFUSED], error.to_string().as_bytes()].concat(),
@@ -86,7 +92,7 @@ pub fn confine_with<T>(role: Role, limits: &Limits, prepare: impl FnOnce() -> T)
     let told = streams.job.write_all(&greeting).map_err(SandboxError::Report);
     outcome.and(told)?;
     let confined = Confined { role, limits: *limits, job: streams.job, answers: streams.answers, third: streams.third };
-    if let Some(attempt) = Attempt::from_arguments() {
+    if let Some(attempt) = probe::from_arguments() {
         sys::exit_now(probe::exit_code(attempt));
     }
     Ok((confined, prepared))
@@ -110,8 +116,18 @@ fn tree_error(error: rustix::io::Errno) -> SandboxError {
     SandboxError::Tree(error.into())
 }
 
-/// Makes the namespaces and the process that lives in them. Only that process returns with success.
-fn separate(role: Role, streams: &Streams) -> Result<(), SandboxError> {
+fn await_go(job: &mut UnixStream) -> Result<(), SandboxError> {
+    let mut first = [0];
+    match job.read_exact(&mut first) {
+        Ok(()) if first == [GO] => Ok(()),
+        Ok(()) => Err(SandboxError::Arguments),
+        Err(error) => Err(SandboxError::Report(error)),
+    }
+}
+
+/// Makes the namespaces and the process that lives in them. Only that process returns with success, and with the way to
+/// its stub.
+fn separate(role: Role, streams: &Streams) -> Result<UnixStream, SandboxError> {
     let tie = |error: rustix::io::Errno| SandboxError::Tie(error.into());
     if role == Role::Tree {
         // The working directory goes along into the new mount namespace, where a descriptor would stay outside.
@@ -119,8 +135,9 @@ fn separate(role: Role, streams: &Streams) -> Result<(), SandboxError> {
     }
     namespaces::enter(role)?;
     let stub = pidfd_open(getpid(), PidfdFlags::empty()).map_err(tie)?;
+    let (to_stub, from_confined) = UnixStream::pair().map_err(SandboxError::Channel)?;
     match sys::fork().map_err(SandboxError::Fork)? {
-        Fork::Parent(child) => stub::run(child, streams.job.as_fd()),
+        Fork::Parent(child) => stub::run(child, streams.job.as_fd(), from_confined),
         Fork::Child => {}
     }
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(tie)?;
@@ -130,10 +147,11 @@ fn separate(role: Role, streams: &Streams) -> Result<(), SandboxError> {
     if gone != 0 {
         return Err(SandboxError::Tie(std::io::ErrorKind::NotFound.into()));
     }
-    sys::report_signals().map_err(SandboxError::Tie)
+    sys::report_signals().map_err(SandboxError::Tie)?;
+    Ok(to_stub)
 }
 
-fn close_layers(role: Role, limits: &Limits, streams: &mut Streams) -> Result<(), SandboxError> {
+fn close_layers(role: Role, limits: &Limits, streams: &mut Streams, stub: &UnixStream) -> Result<(), SandboxError> {
     match role {
         Role::RenderOffice => root::office(limits)?,
         Role::Tree => {
@@ -150,7 +168,8 @@ fn close_layers(role: Role, limits: &Limits, streams: &mut Streams) -> Result<()
         Role::Read | Role::Inspect | Role::Render | Role::RenderOffice | Role::Verify => CapabilitySet::empty(),
     })?;
     landlocked::restrict(role, Some(streams.third.as_fd()))?;
-    profile::install(profile::of(role))
+    let listener = profile::install_telling(profile::of(role))?;
+    stub::hand_over(stub, listener)
 }
 
 impl Confined {

@@ -22,6 +22,11 @@ pub enum SandboxError {
         /// What the system said.
         source: io::Error,
     },
+    /// The worker's control group could not be made, or the worker not be put into it.
+    #[error(
+        "A control group for a worker could not be made ({0}); look for leftovers named schleuse-* and for limits in the parent group."
+    )]
+    ControlGroup(#[source] io::Error),
     /// The worker reported that a layer is missing; the sentence is the worker's own.
     #[error("{0}")]
     Refused(String),

@@ -16,7 +16,9 @@
 //! the supervisor knows and which only waits, and the confined process, which is pid 1 of its own pid namespace and
 //! dies with the stub, as the stub ends when the supervisor's end of the job socket closes.
 
+mod attempts;
 mod confine;
+mod control;
 mod error;
 mod landlocked;
 mod limits;
@@ -31,9 +33,11 @@ mod spawn;
 mod stub;
 mod sys;
 
+pub use attempts::Attempt;
 pub use confine::{Confined, arguments, confine, confine_with};
+pub use control::ResourceControl;
 pub use error::SandboxError;
 pub use limits::Limits;
-pub use probe::{Attempt, Outcome, ProbeResult, probe};
+pub use probe::{Outcome, ProbeResult, probe};
 pub use role::{Role, UnknownRole};
 pub use spawn::{Exit, Worker, spawn};

@@ -4,55 +4,21 @@
 //! is fully confined like any other, makes the one attempt, and ends. The attempt's name is a further argument of the
 //! worker; it adds an attempt after the last layer has closed and takes nothing away.
 
-use crate::{Exit, Limits, Role, SandboxError, spawn::spawn_with, sys};
+use crate::{Attempt, Exit, Limits, Role, SandboxError, spawn::spawn_with};
 use rustix::fd::OwnedFd;
-use std::{ffi::CStr, io, path::Path, str::FromStr};
+use std::path::Path;
 
 /// The word before an attempt's name in the worker's arguments.
 const ATTEMPT_ARGUMENT: &str = "attempt";
-/// Exit codes of a worker that made an attempt.
-const REFUSED: i32 = 0;
-const SUCCEEDED: i32 = 3;
-
-/// Something no worker may be able to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Attempt {
-    /// Open `/etc/shadow` for reading.
-    OpenFile,
-    /// Create a file in the root directory.
-    CreateFile,
-    /// Open a TCP socket.
-    TcpSocket,
-    /// Open a UDP socket.
-    UdpSocket,
-    /// Open a Unix socket.
-    UnixSocket,
-    /// Fork a process.
-    Fork,
-    /// Execute a shell.
-    Execute,
-    /// Trace another process.
-    Trace,
-    /// Send a signal to another process.
-    Kill,
-    /// Mount a file system.
-    Mount,
-    /// Make a user namespace.
-    Unshare,
-    /// Map memory that can be both written and executed.
-    ExecutableMemory,
-    /// Load a BPF program.
-    Bpf,
-    /// Raise a resource limit.
-    RaiseLimit,
-}
+/// Exit code of a worker whose attempt succeeded; error numbers are below it (`errno(3)`: the last one is 133).
+const SUCCEEDED: i32 = 200;
 
 /// What became of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// The call failed.
-    Refused,
-    /// The kernel ended the worker for it (SIGSYS).
+    /// The call failed with this error number.
+    Refused(i32),
+    /// The call did not take place, and the worker was ended for it.
     Killed,
     /// The call succeeded: confinement does not hold.
     Succeeded,
@@ -61,14 +27,32 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether confinement held.
+    /// Whether confinement held: the attempt ended the worker, or was refused with one of the error numbers by which this
+    /// crate's layers refuse. Any other error number is the kernel's complaint about the arguments, and proves nothing.
     pub fn held(self) -> bool {
         match self {
-            Self::Refused | Self::Killed => true,
+            Self::Refused(number) => REFUSALS.contains(&number),
+            Self::Killed => true,
             Self::Succeeded | Self::Unproven(_) => false,
         }
     }
 }
+
+/// By these the layers refuse: seccomp, Landlock and missing capabilities (EPERM, EACCES, EAGAIN, ENOSYS, ENOTTY), a root
+/// without the file (ENOENT) or without write access (EROFS), no descriptor to be found (EBADF), nobody to talk to or to
+/// signal in the namespace (ECONNREFUSED, ESRCH).
+const REFUSALS: [i32; 10] = [
+    libc::EPERM,
+    libc::EACCES,
+    libc::EAGAIN,
+    libc::ENOSYS,
+    libc::ENOTTY,
+    libc::ENOENT,
+    libc::EROFS,
+    libc::EBADF,
+    libc::ECONNREFUSED,
+    libc::ESRCH,
+];
 
 /// One attempt and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,14 +63,19 @@ pub struct ProbeResult {
     pub outcome: Outcome,
 }
 
-/// Supervisor side: makes every attempt in a confined worker of its own and reports what became of it.
+/// Supervisor side: makes every one of `attempts` that is forbidden to `role` in a confined worker of its own and reports
+/// what became of it.
 ///
-/// `program` is any worker that calls [`crate::confine`]; for [`Role::Tree`] the root directory is handed over. Fails when
+/// `program` is any worker that calls [`crate::confine`]; for [`Role::Tree`] a root directory is handed over. Fails when
 /// a worker cannot be confined at all; the error's text says what is missing.
-pub fn probe(program: &Path, role: Role, limits: &Limits) -> Result<Vec<ProbeResult>, SandboxError> {
-    Attempt::ALL
-        .into_iter()
-        .filter(|attempt| attempt.is_forbidden_to(role))
+pub fn probe(
+    program: &Path,
+    role: Role,
+    limits: &Limits,
+    attempts: impl IntoIterator<Item = Attempt>,
+) -> Result<Vec<ProbeResult>, SandboxError> {
+    let forbidden = attempts.into_iter().filter(|attempt| attempt.is_forbidden_to(role));
+    forbidden
         .map(|attempt| {
             let root = match role {
                 Role::Tree => Some(tree_to_read()?),
@@ -94,9 +83,9 @@ pub fn probe(program: &Path, role: Role, limits: &Limits) -> Result<Vec<ProbeRes
             };
             let further = [ATTEMPT_ARGUMENT, attempt.as_str()];
             let outcome = match spawn_with(program, role, limits, root, &further)?.wait()? {
-                Exit::Code(REFUSED) => Outcome::Refused,
                 Exit::Code(SUCCEEDED) => Outcome::Succeeded,
-                Exit::Signal(libc::SIGSYS) => Outcome::Killed,
+                Exit::Code(number) if (1..SUCCEEDED).contains(&number) => Outcome::Refused(number),
+                Exit::Forbidden(_) | Exit::Signal(libc::SIGSYS) => Outcome::Killed,
                 exit => Outcome::Unproven(exit),
             };
             Ok(ProbeResult { attempt, outcome })
@@ -107,115 +96,25 @@ pub fn probe(program: &Path, role: Role, limits: &Limits) -> Result<Vec<ProbeRes
 /// A directory every machine has, and nothing the attempts are after is in.
 fn tree_to_read() -> Result<OwnedFd, SandboxError> {
     use rustix::fs::{Mode, OFlags, open};
-    open("/usr", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|error| SandboxError::Channel(error.into()))
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    open("/usr/share", flags, Mode::empty()).map_err(|error| SandboxError::Channel(error.into()))
 }
 
-impl Attempt {
-    /// Every attempt.
-    pub const ALL: [Self; 14] = [
-        Self::OpenFile,
-        Self::CreateFile,
-        Self::TcpSocket,
-        Self::UdpSocket,
-        Self::UnixSocket,
-        Self::Fork,
-        Self::Execute,
-        Self::Trace,
-        Self::Kill,
-        Self::Mount,
-        Self::Unshare,
-        Self::ExecutableMemory,
-        Self::Bpf,
-        Self::RaiseLimit,
-    ];
-
-    /// The attempt's name in arguments and reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenFile => "open-file",
-            Self::CreateFile => "create-file",
-            Self::TcpSocket => "tcp-socket",
-            Self::UdpSocket => "udp-socket",
-            Self::UnixSocket => "unix-socket",
-            Self::Fork => "fork",
-            Self::Execute => "execute",
-            Self::Trace => "trace",
-            Self::Kill => "kill",
-            Self::Mount => "mount",
-            Self::Unshare => "unshare",
-            Self::ExecutableMemory => "executable-memory",
-            Self::Bpf => "bpf",
-            Self::RaiseLimit => "raise-limit",
-        }
+/// Worker side: the attempt this process was started for, if any.
+pub(crate) fn from_arguments() -> Option<Attempt> {
+    let mut words = std::env::args_os().skip(6);
+    let (word, name) = (words.next()?, words.next()?);
+    if word != ATTEMPT_ARGUMENT {
+        return None;
     }
-
-    /// Whether a worker in `role` must not be able to do it; LibreOffice starts threads and processes in its jail.
-    pub fn is_forbidden_to(self, role: Role) -> bool {
-        !(role == Role::RenderOffice && self == Self::Fork)
-    }
-
-    /// The attempt this process was started for, if any.
-    pub(crate) fn from_arguments() -> Option<Self> {
-        let mut words = std::env::args_os().skip(6);
-        let (word, name) = (words.next()?, words.next()?);
-        if word != ATTEMPT_ARGUMENT {
-            return None;
-        }
-        name.to_str()?.parse().ok()
-    }
-
-    fn make(self) -> io::Result<i64> {
-        const SHADOW: &CStr = c"/etc/shadow";
-        const NEW: &CStr = c"/work/../new";
-        const SHELL: &CStr = c"/bin/sh";
-        const ROOT: &CStr = c"/";
-        const TMPFS: &CStr = c"tmpfs";
-        static UNLIMITED: [libc::rlim_t; 2] = [libc::RLIM_INFINITY; 2];
-        let socket = |family: i32, kind: i32| {
-            let arguments = [i64::from(family), i64::from(kind), 0, 0, 0];
-            (libc::SYS_socket, arguments)
-        };
-        let text = |text: &'static CStr| text.as_ptr() as libc::c_long;
-        let cwd = libc::c_long::from(libc::AT_FDCWD);
-        let (number, arguments) = match self {
-            Self::OpenFile => (libc::SYS_openat, [cwd, text(SHADOW), 0, 0, 0]),
-            Self::CreateFile => {
-                let flags = i64::from(libc::O_CREAT | libc::O_WRONLY);
-                (libc::SYS_openat, [cwd, text(NEW), flags, 0o600, 0])
-            }
-            Self::TcpSocket => socket(libc::AF_INET, libc::SOCK_STREAM),
-            Self::UdpSocket => socket(libc::AF_INET6, libc::SOCK_DGRAM),
-            Self::UnixSocket => socket(libc::AF_UNIX, libc::SOCK_DGRAM),
-            Self::Fork => (libc::SYS_clone, [i64::from(libc::SIGCHLD), 0, 0, 0, 0]),
-            Self::Execute => (libc::SYS_execve, [text(SHELL), 0, 0, 0, 0]),
-            Self::Trace => (libc::SYS_ptrace, [i64::from(libc::PTRACE_TRACEME), 0, 0, 0, 0]),
-            Self::Kill => (libc::SYS_kill, [1, 0, 0, 0, 0]),
-            Self::Mount => (libc::SYS_mount, [text(TMPFS), text(ROOT), text(TMPFS), 0, 0]),
-            Self::Unshare => (libc::SYS_unshare, [i64::from(libc::CLONE_NEWUSER), 0, 0, 0, 0]),
-            Self::ExecutableMemory => {
-                let protection = i64::from(libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC);
-                let flags = i64::from(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-                (libc::SYS_mmap, [0, 4096, protection, flags, -1])
-            }
-            Self::Bpf => (libc::SYS_bpf, [0, 0, 0, 0, 0]),
-            Self::RaiseLimit => (libc::SYS_prlimit64, [0, i64::from(libc::RLIMIT_AS), UNLIMITED.as_ptr() as i64, 0, 0]),
-        };
-        sys::raw(number, arguments)
-    }
-}
-
-impl FromStr for Attempt {
-    type Err = SandboxError;
-
-    fn from_str(word: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|attempt| attempt.as_str() == word).ok_or(SandboxError::Arguments)
-    }
+    name.to_str()?.parse().ok()
 }
 
 /// Worker side: makes the attempt and says by an exit code what became of it.
 pub(crate) fn exit_code(attempt: Attempt) -> i32 {
     match attempt.make() {
         Ok(_) => SUCCEEDED,
-        Err(_) => REFUSED,
+        // No number at all proves nothing; exit code 0 is not one either.
+        Err(error) => error.raw_os_error().unwrap_or(0),
     }
 }

@@ -2,15 +2,18 @@
 //!
 //! A line is `NAME [when ARG & MASK == VALUE [and …]] [= ACTION]  # who needs it`; several lines for one name are
 //! alternatives. Actions are `errno NAME` (refused, and the caller can go on: for what runtimes and libraries try
-//! harmlessly) and `kill` (the process ends with SIGSYS); without one the call is allowed. `default ACTION` is for every
+//! harmlessly) and `kill` (the call does not take place; the stub is told its number and ends the worker); without one the
+//! call is allowed. `default ACTION` is for every
 //! call no line allows. `include base`, as the first statement, begins with that profile; own lines for a call replace its
 //! lines for the call.
 //!
 //! **Invariant**: what a profile does not name is never allowed.
 
-use crate::{Role, SandboxError};
-use seccompiler::{BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch};
-use std::collections::BTreeMap;
+use crate::{Role, SandboxError, sys};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch, sock_filter,
+};
+use std::{collections::BTreeMap, os::fd::OwnedFd};
 use syscalls::Sysno;
 
 /// A profile file by name and text.
@@ -37,12 +40,41 @@ pub(crate) const fn of(role: Role) -> Source {
     Source { name, text }
 }
 
-/// Installs a profile in the calling thread, for good.
+/// Installs a profile in the calling thread, for good; its `kill` is the kernel's own.
 pub(crate) fn install(source: Source) -> Result<(), SandboxError> {
-    for program in read(source)?.programs()? {
+    for program in read(source)?.programs(SeccompAction::KillProcess)? {
         seccompiler::apply_filter(&program).map_err(|error| SandboxError::Seccomp(error.to_string()))?;
     }
     Ok(())
+}
+
+/// Installs a profile in the calling thread, for good; its `kill` stops the caller and tells the returned listener.
+///
+/// Whoever holds the listener must end the process; a listener that closes makes such calls fail (`ENOSYS`).
+pub(crate) fn install_telling(source: Source) -> Result<OwnedFd, SandboxError> {
+    let mut listener = None;
+    for program in read(source)?.programs(SeccompAction::Trace(TELL_MARK))? {
+        let mut program: Vec<libc::sock_filter> = program.into_iter().map(telling).collect();
+        if program.iter().any(|line| line.code == RETURN && line.k == libc::SECCOMP_RET_USER_NOTIF) {
+            listener = Some(sys::install_with_listener(&mut program).map_err(|error| SandboxError::Seccomp(error.to_string()))?);
+        } else {
+            let program: BpfProgram =
+                program.into_iter().map(|line| sock_filter { code: line.code, jt: line.jt, jf: line.jf, k: line.k }).collect();
+            seccompiler::apply_filter(&program).map_err(|error| SandboxError::Seccomp(error.to_string()))?;
+        }
+    }
+    listener.ok_or_else(|| SandboxError::Seccomp("the profile kills for nothing".into()))
+}
+
+/// `BPF_RET | BPF_K`.
+const RETURN: u16 = 0x06;
+/// Marks the answers of a program that are to become "tell"; seccompiler has no action of that name.
+const TELL_MARK: u32 = 0x7e11;
+
+/// A line of a program, with a marked answer made into `SECCOMP_RET_USER_NOTIF`.
+fn telling(line: sock_filter) -> libc::sock_filter {
+    let marked = line.code == RETURN && line.k == (libc::SECCOMP_RET_TRACE | TELL_MARK);
+    libc::sock_filter { code: line.code, jt: line.jt, jf: line.jf, k: if marked { libc::SECCOMP_RET_USER_NOTIF } else { line.k } }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +125,10 @@ fn read(source: Source) -> Result<Profile, SandboxError> {
     let is_own = |line: &Line| own.iter().any(|other| other.call == line.call);
     profile.lines.retain(|line| !is_own(line));
     profile.lines.extend(own);
+    // One program of a process may have a listener, so a profile kills by default or by name.
+    if profile.default == Action::Kill && profile.lines.iter().any(|line| line.action == Action::Kill) {
+        return Err(SandboxError::Profile { profile: source.name, line: source.text.lines().count() });
+    }
     Ok(profile)
 }
 
@@ -145,28 +181,23 @@ impl Profile {
     /// A seccompiler filter knows one action and a default, so there is one per action. The kernel runs all of them and
     /// takes the severest answer (`seccomp(2)`): the allow-list lets the other actions' calls through, and their own
     /// filters decide. The allow-list comes last, because it forbids installing filters.
-    fn programs(&self) -> Result<Vec<BpfProgram>, SandboxError> {
+    fn programs(&self, kill: SeccompAction) -> Result<Vec<BpfProgram>, SandboxError> {
+        let meaning = |action| match action {
+            Action::Allow => SeccompAction::Allow,
+            Action::Errno(number) => SeccompAction::Errno(number as u32),
+            Action::Kill => kill.clone(),
+        };
         let mut actions: Vec<Action> = self.lines.iter().map(|line| line.action).filter(|action| *action != Action::Allow).collect();
         actions.sort_unstable();
         actions.dedup();
         let mut programs = Vec::new();
         for action in actions {
             let rules = rules(self.lines.iter().filter(|line| line.action == action))?;
-            programs.push(program(rules, SeccompAction::Allow, action.into())?);
+            programs.push(program(rules, SeccompAction::Allow, meaning(action))?);
         }
         let allowed = rules(self.lines.iter())?;
-        programs.push(program(allowed, self.default.into(), SeccompAction::Allow)?);
+        programs.push(program(allowed, meaning(self.default), SeccompAction::Allow)?);
         Ok(programs)
-    }
-}
-
-impl From<Action> for SeccompAction {
-    fn from(action: Action) -> Self {
-        match action {
-            Action::Allow => Self::Allow,
-            Action::Errno(number) => Self::Errno(number as u32),
-            Action::Kill => Self::KillProcess,
-        }
     }
 }
 
@@ -214,7 +245,7 @@ mod tests {
     #[test]
     fn every_profile_compiles() {
         for source in Role::ALL.map(of).into_iter().chain([STUB]) {
-            assert!(!read(source).unwrap().programs().unwrap().is_empty());
+            assert!(!read(source).unwrap().programs(SeccompAction::KillProcess).unwrap().is_empty());
         }
     }
 
@@ -262,7 +293,15 @@ mod tests {
 
     #[test]
     fn malformed_lines_are_errors_with_their_number() {
-        for text in ["nosuchcall", "\nread = maybe", "mmap when 9 & 1 == 0", "mmap when 1 & x == 0", "default", "include nothing"] {
+        for text in [
+            "nosuchcall",
+            "\nread = maybe",
+            "mmap when 9 & 1 == 0",
+            "mmap when 1 & x == 0",
+            "default",
+            "include nothing",
+            "default kill\nptrace = kill",
+        ] {
             let source = Source { name: "test", text };
             let error = read(source).unwrap_err();
             assert!(matches!(error, SandboxError::Profile { line, .. } if line == text.lines().count()), "{text}");

@@ -3,13 +3,18 @@
 //! **Invariant**: [`spawn`] gives a [`Worker`] only after the worker reported full confinement; a [`Worker`] that goes
 //! out of scope is killed and collected.
 
-use crate::{Limits, Role, SandboxError, confine::Report};
+use crate::{
+    Limits, ResourceControl, Role, SandboxError,
+    confine::{GO, Report},
+    control::Group,
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, PidfdFlags, pidfd_open},
 };
 use std::{
-    io::{self, PipeReader, Read},
+    fmt,
+    io::{self, PipeReader, Read, Write as _},
     os::{
         fd::OwnedFd,
         unix::{net::UnixStream, process::ExitStatusExt},
@@ -32,9 +37,50 @@ const MAX_REFUSAL_BYTES: u64 = 1024;
 pub enum Exit {
     /// It ended by itself with this exit code.
     Code(i32),
-    /// A signal ended it: 31 (SIGSYS) a forbidden system call, 24 (SIGXCPU) the CPU limit, 6 (SIGABRT) mostly the
-    /// memory limit, 9 (SIGKILL) the supervisor or the kernel's memory killer.
+    /// A signal ended it: 24 (SIGXCPU) the CPU limit, 6 (SIGABRT) mostly the address-space limit, 11 (SIGSEGV) a fault, 31
+    /// (SIGSYS) a system call of another architecture, 9 (SIGKILL) whoever killed it.
     Signal(i32),
+    /// It was ended for the forbidden system call of this number (SIGSYS).
+    Forbidden(u32),
+    /// The kernel ended it, because it and what it started reached the memory limit of their control group.
+    OutOfMemory,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit code {code}"),
+            Self::Signal(signal) => match signal_name(*signal) {
+                Some(name) => write!(f, "signal {signal} ({name})"),
+                None => write!(f, "signal {signal}"),
+            },
+            Self::Forbidden(number) => match syscalls::Sysno::new(*number as usize) {
+                Some(call) => write!(f, "signal 31 (SIGSYS), system call {number} ({call})"),
+                None => write!(f, "signal 31 (SIGSYS), system call {number}"),
+            },
+            Self::OutOfMemory => f.write_str("signal 9 (SIGKILL), out of memory"),
+        }
+    }
+}
+
+const fn signal_name(signal: i32) -> Option<&'static str> {
+    Some(match signal {
+        libc::SIGABRT => "SIGABRT",
+        libc::SIGALRM => "SIGALRM",
+        libc::SIGBUS => "SIGBUS",
+        libc::SIGFPE => "SIGFPE",
+        libc::SIGHUP => "SIGHUP",
+        libc::SIGILL => "SIGILL",
+        libc::SIGKILL => "SIGKILL",
+        libc::SIGPIPE => "SIGPIPE",
+        libc::SIGSEGV => "SIGSEGV",
+        libc::SIGSYS => "SIGSYS",
+        libc::SIGTERM => "SIGTERM",
+        libc::SIGTRAP => "SIGTRAP",
+        libc::SIGXCPU => "SIGXCPU",
+        libc::SIGXFSZ => "SIGXFSZ",
+        _ => return None,
+    })
 }
 
 impl From<ExitStatus> for Exit {
@@ -55,6 +101,8 @@ pub struct Worker {
     job: Option<UnixStream>,
     answers: Option<PipeReader>,
     exit: Option<Exit>,
+    // Last: it can be removed only when the processes have gone.
+    group: Option<Group>,
 }
 
 /// Starts `program` as a worker in `role` and waits until it is confined.
@@ -96,18 +144,22 @@ pub(crate) fn spawn_with(
     let child = command.spawn().map_err(|source| SandboxError::Start { path: program.to_owned(), source })?;
     // The command holds our copies of the worker's ends: without them an end of file is seen when the worker is gone.
     drop(command);
-    let mut worker = Worker { child, job: Some(ours), answers: Some(answers), exit: None };
+    let mut worker = Worker { child, job: Some(ours), answers: Some(answers), exit: None, group: None };
+    // Before the worker starts another process, so that nothing of it is outside of the group.
+    worker.group = ResourceControl::in_force().group(worker.pid(), limits).map_err(SandboxError::ControlGroup)?;
     worker.await_confinement()?;
     Ok(worker)
 }
 
 impl Worker {
-    /// The worker's job socket (blocking); `None` when taken before.
-    ///
-    /// **Closing it ends the worker** at once, so keep it until the answer is complete; to say "no more requests", shut
-    /// down its write half.
-    pub fn take_job(&mut self) -> Option<UnixStream> {
-        self.job.take()
+    /// The worker's job socket (blocking); `None` after [`Worker::hang_up`].
+    pub fn job(&self) -> Option<&UnixStream> {
+        self.job.as_ref()
+    }
+
+    /// Closes the job socket, which **ends the worker** at once; to say "no more requests", shut down its write half.
+    pub fn hang_up(&mut self) {
+        self.job = None;
     }
 
     /// The pipe the worker answers on; `None` when taken before. What comes out of it is foreign.
@@ -119,6 +171,9 @@ impl Worker {
     pub fn kill(&mut self) {
         // An error means that it has already been collected, which is what is wanted.
         let _ = self.child.kill();
+        if let Some(group) = &self.group {
+            group.kill();
+        }
     }
 
     /// Waits until the worker has ended; later calls give the same answer.
@@ -127,7 +182,11 @@ impl Worker {
             return Ok(exit);
         }
         // `Child::wait` closes a piped stdin first; ours is not one, so the job socket stays as it is.
-        let exit = Exit::from(self.child.wait().map_err(SandboxError::Wait)?);
+        let exit = match Exit::from(self.child.wait().map_err(SandboxError::Wait)?) {
+            Exit::Signal(libc::SIGSYS) => self.forbidden_call().map_or(Exit::Signal(libc::SIGSYS), Exit::Forbidden),
+            Exit::Signal(libc::SIGKILL) if self.group.as_ref().is_some_and(Group::out_of_memory) => Exit::OutOfMemory,
+            other => other,
+        };
         self.exit = Some(exit);
         Ok(exit)
     }
@@ -148,10 +207,30 @@ impl Worker {
         self.child.id()
     }
 
+    /// What the stub wrote last: the system call its worker was ended for. Before it may stand what the worker itself wrote.
+    fn forbidden_call(&self) -> Option<u32> {
+        let mut job = self.job.as_ref()?;
+        // Stub and worker have gone, so the end is there; this only guards against a defect.
+        job.set_read_timeout(Some(CONFINEMENT_TIMEOUT)).ok()?;
+        let mut last = Vec::new();
+        let mut chunk = [0; 4096];
+        while let Ok(length @ 1..) = job.read(&mut chunk) {
+            // BOUND: what was unread in the socket's buffer.
+            last.extend_from_slice(chunk.get(..length)?);
+            last.drain(..last.len().saturating_sub(3));
+        }
+        match last.as_slice() {
+            [Report::FORBIDDEN, low, high] => Some(u32::from(u16::from_le_bytes([*low, *high]))),
+            _ => None,
+        }
+    }
+
     fn await_confinement(&mut self) -> Result<(), SandboxError> {
         let Some(job) = self.job.as_mut() else {
             return Err(SandboxError::NotConfined(None));
         };
+        // One that has ended already cannot be told; the reading below says so.
+        let _ = job.write_all(&[GO]);
         job.set_read_timeout(Some(CONFINEMENT_TIMEOUT)).map_err(SandboxError::Channel)?;
         let mut first = [0_u8; 1];
         let refusal = match job.read_exact(&mut first) {

@@ -9,7 +9,7 @@ use std::{
     ffi::CString,
     io,
     os::{
-        fd::{FromRawFd, OwnedFd, RawFd},
+        fd::{AsRawFd as _, BorrowedFd, FromRawFd, OwnedFd, RawFd},
         unix::ffi::OsStrExt,
     },
     path::Path,
@@ -185,10 +185,34 @@ pub(crate) fn protect_mount(path: &Path) -> io::Result<()> {
 }
 
 /// Makes one raw system call with plain numbers; how [`crate::probe`] tries what it must not be able to do.
-pub(crate) fn raw(number: libc::c_long, arguments: [libc::c_long; 5]) -> io::Result<i64> {
-    let [a, b, c, d, e] = arguments;
-    // SAFETY: the callers pass numbers, and pointers only to constants of static lifetime that the call reads.
-    check(unsafe { libc::syscall(number, a, b, c, d, e) })
+pub(crate) fn raw(number: libc::c_long, arguments: [libc::c_long; 6]) -> io::Result<i64> {
+    let [a, b, c, d, e, f] = arguments;
+    // SAFETY: the callers pass numbers, and pointers only to constants the call reads or to statics of at least the size
+    // the call writes, which nobody else uses.
+    check(unsafe { libc::syscall(number, a, b, c, d, e, f) })
+}
+
+/// Installs a seccomp filter whose "tell" answers arrive at the returned listener (`seccomp_unotify(2)`).
+pub(crate) fn install_with_listener(filter: &mut [libc::sock_filter]) -> io::Result<OwnedFd> {
+    let length = u16::try_from(filter.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let program = libc::sock_fprog { len: length, filter: filter.as_mut_ptr() };
+    // SAFETY: the program and the filter it points to outlive the call, which copies them.
+    let listener = check(unsafe {
+        libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, libc::SECCOMP_FILTER_FLAG_NEW_LISTENER, &raw const program)
+    })?;
+    // SAFETY: the call has just made this descriptor; nobody else knows it. Descriptors fit in an i32.
+    Ok(unsafe { OwnedFd::from_raw_fd(listener as RawFd) })
+}
+
+/// The number of the system call a listener has been told of. The call stays where it is until its process ends.
+pub(crate) fn told_call(listener: BorrowedFd<'_>) -> io::Result<u32> {
+    /// `SECCOMP_IOCTL_NOTIF_RECV`: `_IOWR('!', 0, struct seccomp_notif)`.
+    const RECEIVE: libc::c_ulong = 0xc050_2100;
+    // SAFETY: an all-zero seccomp_notif is a valid value of that plain C struct, and the one the kernel asks for.
+    let mut told: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+    // SAFETY: the struct is live and writable, and as large as the request number says.
+    check(i64::from(unsafe { libc::ioctl(listener.as_raw_fd(), RECEIVE, &raw mut told) }))?;
+    Ok(told.data.nr.unsigned_abs())
 }
 
 fn check(result: i64) -> io::Result<i64> {

@@ -6,7 +6,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::{Exit, Limits, Role, SandboxError, Worker};
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wire::{Answer, Failure, Frame, FrameReader, Request, WireError};
@@ -35,18 +34,11 @@ impl Trouble {
         let finding = |code, detail: String| Finding::own(code, Effect::Undetermined, detail);
         Ok(match self {
             Self::Station(fault) => return Err(fault),
-            Self::Died(exit) => (Reason::WorkerDied, finding(FindingCode::WorkerDied, exit_text(exit))),
+            Self::Died(exit) => (Reason::WorkerDied, finding(FindingCode::WorkerDied, exit.to_string())),
             Self::TimedOut(seconds) => (Reason::Timeout, finding(FindingCode::WorkerTimeout, format!("{seconds} s"))),
             Self::Protocol(what) => (Reason::WorkerProtocol, finding(FindingCode::WorkerProtocol, what.into())),
             Self::Failed(failure, number) => failed(failure, number),
         })
-    }
-}
-
-fn exit_text(exit: Exit) -> String {
-    match exit {
-        Exit::Code(code) => format!("exit code {code}"),
-        Exit::Signal(signal) => format!("signal {signal}"),
     }
 }
 
@@ -93,11 +85,10 @@ pub(crate) enum Heard {
     Bytes(Vec<u8>),
 }
 
-/// A confined worker, its job channel and its answers.
+/// A confined worker and its answers.
 #[derive(Debug)]
 pub(crate) struct Conversation {
     worker: Worker,
-    job: UnixStream,
     frames: FrameReader<Deadlined>,
     /// Requests asked so far.
     asked: u32,
@@ -116,14 +107,14 @@ impl Conversation {
     ) -> Result<Self, Trouble> {
         let station = |error: SandboxError| Trouble::Station(error.into());
         let mut worker = sandbox::spawn(program, role, &budget(policy, role), root).map_err(station)?;
-        let (Some(job), Some(answers)) = (worker.take_job(), worker.take_answers()) else {
+        let Some(answers) = worker.take_answers() else {
             return Err(Trouble::Station(StationFault::Internal("worker channels")));
         };
         // A larger pipe means fewer switches per page; the default still works where this is not allowed.
         let _ = rustix::pipe::fcntl_setpipe_size(&answers, wire::MAX_FRAME_BYTES);
         let silent = Duration::from_secs(policy.silent_seconds.into());
         let frames = FrameReader::new(Deadlined { answers, silent, wall, until: Instant::now() + wall });
-        Ok(Self { worker, job, frames, asked: 0, at_rest: true })
+        Ok(Self { worker, frames, asked: 0, at_rest: true })
     }
 
     /// Sends a request; its deadline begins now.
@@ -134,10 +125,8 @@ impl Conversation {
             self.frames.next_job();
         }
         self.asked += 1;
-        match wire::send_request(&self.job, request, descriptor) {
-            Ok(()) => Ok(()),
-            Err(_) => Err(self.ended()),
-        }
+        let sent = self.worker.job().is_some_and(|job| wire::send_request(job, request, descriptor).is_ok());
+        if sent { Ok(()) } else { Err(self.ended()) }
     }
 
     /// The next thing the worker says.

@@ -1,5 +1,6 @@
 //! A worker for this crate's own tests: confines itself as any worker does, then does what one line on its job socket
-//! says and answers in plain text. Not installed.
+//! says and answers in plain text; or, started as `unconfined:ATTEMPT`, makes that attempt without any confinement, to show
+//! that it is a real one. Not installed.
 #![allow(unsafe_code)]
 
 use rustix::{
@@ -20,6 +21,10 @@ use std::{
 const SOFFICE: &str = "/usr/lib/libreoffice/program/soffice.bin";
 
 fn main() -> ExitCode {
+    if let Some(name) = std::env::args().nth(1).as_deref().and_then(|word| word.strip_prefix("unconfined:")) {
+        let made = name.parse::<sandbox::Attempt>().map(sandbox::Attempt::make);
+        return ExitCode::from(u8::from(!matches!(made, Ok(Ok(_)))));
+    }
     let Ok((role, limits)) = sandbox::arguments() else {
         return ExitCode::from(120);
     };
@@ -51,6 +56,7 @@ fn serve(confined: &mut Confined) -> io::Result<u8> {
         "spin" => loop {
             std::hint::spin_loop();
         },
+        "attempt" => format!("{:?}", argument.parse::<sandbox::Attempt>().map_err(io::Error::other)?.make()),
         "abort" => std::process::abort(),
         "fault" => {
             // SAFETY: none; the fault is what is asked for.
@@ -60,6 +66,12 @@ fn serve(confined: &mut Confined) -> io::Result<u8> {
         "allocate" => {
             let bytes: usize = argument.parse().map_err(io::Error::other)?;
             format!("allocated {}", vec![1_u8; bytes].len())
+        }
+        "fill" => {
+            // Half of it in a file of the work directory, half in memory: neither alone is too much.
+            let half: usize = argument.parse::<usize>().map_err(io::Error::other)? / 2;
+            fs::write("/work/file", vec![1_u8; half])?;
+            format!("filled {}", vec![1_u8; half].len() + half)
         }
         "read-input" => {
             let mut text = String::new();

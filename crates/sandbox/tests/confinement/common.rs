@@ -9,10 +9,7 @@ use std::{
     fs::File,
     io::{IoSlice, Read, Write},
     mem::MaybeUninit,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::net::UnixStream,
-    },
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
     path::Path,
 };
 
@@ -31,23 +28,22 @@ pub fn start(role: Role, limits: &Limits) -> Worker {
     spawn(program(), role, limits, None).unwrap()
 }
 
-/// Sends the order; the returned socket keeps the worker alive.
-pub fn order(worker: &mut Worker, text: &str, input: Option<BorrowedFd<'_>>) -> UnixStream {
-    let job = worker.take_job().unwrap();
+/// Sends the order.
+pub fn order(worker: &Worker, text: &str, input: Option<BorrowedFd<'_>>) {
+    let job = worker.job().unwrap();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
     let inputs = input.map_or_else(Vec::new, |input| vec![input]);
     if !inputs.is_empty() {
         assert!(ancillary.push(SendAncillaryMessage::ScmRights(&inputs)));
     }
-    let sent = sendmsg(&job, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::empty());
+    let sent = sendmsg(job, &[IoSlice::new(text.as_bytes())], &mut ancillary, SendFlags::empty());
     assert_eq!(sent.unwrap(), text.len());
-    job
 }
 
 /// One order to a worker, its whole answer, and how it ended.
 pub fn ask(mut worker: Worker, text: &str, input: Option<BorrowedFd<'_>>) -> (String, Exit) {
-    let _job = order(&mut worker, text, input);
+    order(&worker, text, input);
     let mut answer = String::new();
     worker.take_answers().unwrap().read_to_string(&mut answer).unwrap();
     (answer, worker.wait().unwrap())

@@ -29,10 +29,10 @@ fn the_cpu_limit_ends_a_worker_and_says_so() {
 #[test]
 fn a_worker_dies_when_the_supervisors_end_closes() {
     let mut worker = start(Role::Read, &limits());
-    let job = order(&mut worker, "hold", None);
+    order(&worker, "hold", None);
     let mut answers = worker.take_answers().unwrap();
     answers.read_exact(&mut [0; 7]).unwrap();
-    drop(job);
+    worker.hang_up();
     assert_eq!(worker.wait().unwrap(), Exit::Signal(SIGKILL));
     // The answer pipe ends, so the confined process is gone as well, not only its stub.
     assert_eq!(answers.read(&mut [0]).unwrap(), 0);
@@ -41,13 +41,12 @@ fn a_worker_dies_when_the_supervisors_end_closes() {
 #[test]
 fn killing_the_stub_kills_the_confined_process() {
     let mut worker = start(Role::Read, &limits());
-    let job = order(&mut worker, "hold", None);
+    order(&worker, "hold", None);
     let mut answers = worker.take_answers().unwrap();
     answers.read_exact(&mut [0; 7]).unwrap();
     worker.kill();
     assert_eq!(worker.wait().unwrap(), Exit::Signal(SIGKILL));
     assert_eq!(answers.read(&mut [0]).unwrap(), 0);
-    drop(job);
 }
 
 #[test]

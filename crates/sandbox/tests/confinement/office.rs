@@ -1,7 +1,7 @@
 //! LibreOffice in its jail. It must be installed: a machine without it cannot do this work.
 
-use crate::common::{MIB, ask, program, read_only_input};
-use sandbox::{Exit, Limits, Role, Worker, spawn};
+use crate::common::{MIB, ask, program, read_only_input, start};
+use sandbox::{Exit, Limits, ResourceControl, Role, Worker, spawn};
 use std::os::fd::AsFd;
 
 const RTF: &[u8] = br"{\rtf1\ansi{\fonttbl{\f0 Liberation Serif;}}\f0 Eine Seite.\par}";
@@ -54,4 +54,14 @@ fn the_wall_time_limit_ends_it_and_everything_it_started() {
     let (answer, exit) = ask(worker(), "run-briefly", None);
     assert_eq!(exit, Exit::Code(0), "{answer}");
     assert_eq!(answer, "Signal(14)");
+}
+
+#[test]
+fn memory_and_files_together_are_one_account_where_there_are_control_groups() {
+    let limits = Limits { cpu_seconds: 60, memory_bytes: 512 * MIB, file_bytes: 512 * MIB, processes: 64 };
+    let (answer, exit) = ask(start(Role::RenderOffice, &limits), &format!("fill {}", 700 * MIB), None);
+    match ResourceControl::in_force() {
+        ResourceControl::ResourceLimits => assert_eq!((answer, exit), (format!("filled {}", 700 * MIB), Exit::Code(0))),
+        ResourceControl::V1 { .. } | ResourceControl::V2(_) => assert_eq!(exit, Exit::OutOfMemory, "{answer}"),
+    }
 }

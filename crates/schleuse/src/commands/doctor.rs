@@ -28,6 +28,7 @@ pub fn run(what: &Doctor) -> anyhow::Result<u8> {
     let state = settings::state_dir(what.state.state.as_deref())?;
     let worker = settings::worker_program()?;
     let mut checks: Vec<Check> = Role::ALL.into_iter().map(|role| confinement(&worker, role)).collect();
+    checks.push(check("resources", Ok(sandbox::ResourceControl::in_force().to_string())));
     checks.push(check(
         "office",
         if Path::new(OFFICE_PROGRAM).is_file() {
@@ -59,7 +60,7 @@ fn confinement(worker: &Path, role: Role) -> Check {
         processes: if role == Role::RenderOffice { 64 } else { 1 },
     };
     let name = format!("confinement {}", role.as_str());
-    let outcome = match sandbox::probe(worker, role, &limits) {
+    let outcome = match sandbox::probe(worker, role, &limits, sandbox::Attempt::all()) {
         Err(error) => Err(error.to_string()),
         Ok(results) => {
             let escaped: Vec<&str> = results.iter().filter(|r| !r.outcome.held()).map(|r| r.attempt.as_str()).collect();
