@@ -8,6 +8,8 @@ pub const STATION_STOP: &str = "station-stop";
 pub const POLICY_IN_FORCE: &str = "policy-in-force";
 /// The engines now in force (versions, signature dates).
 pub const ENGINES_IN_FORCE: &str = "engines-in-force";
+/// The confinement now in force (what accounts for resources, how many forbidden attempts were denied).
+pub const CONFINEMENT_IN_FORCE: &str = "confinement-in-force";
 /// A session was opened.
 pub const SESSION_OPENED: &str = "session-opened";
 /// A medium was attached, read-only.

@@ -32,6 +32,10 @@ pub struct SessionPolicy {
     pub max_bytes: u64,
     /// Deepest directory nesting that is read.
     pub max_depth: u32,
+    /// Wall-clock seconds; after them nothing more is read and what waits is held.
+    pub wall_seconds: u32,
+    /// Most bytes in the spool, work files included; past them nothing more is read and no new work file is begun.
+    pub max_spool_bytes: u64,
     /// Bytes that must stay free on the state's file system.
     pub min_free_bytes: u64,
     /// Items worked on at the same time; 0 means one per processor.
@@ -40,7 +44,15 @@ pub struct SessionPolicy {
 
 impl Default for SessionPolicy {
     fn default() -> Self {
-        Self { max_items: 200_000, max_bytes: 64 << 30, max_depth: 64, min_free_bytes: 512 << 20, parallel_items: 0 }
+        Self {
+            max_items: 200_000,
+            max_bytes: 64 << 30,
+            max_depth: 64,
+            wall_seconds: 8 * 3_600,
+            max_spool_bytes: 160 << 30,
+            min_free_bytes: 512 << 20,
+            parallel_items: 0,
+        }
     }
 }
 
@@ -156,6 +168,10 @@ pub struct WorkerPolicy {
     pub office_memory_bytes: u64,
     /// Wall-clock seconds of one office document.
     pub office_wall_seconds: u32,
+    /// Processes and threads of the office suite; every other worker is one process with one thread.
+    pub office_processes: u32,
+    /// Seconds that each MiB of content adds to `cpu_seconds`, `wall_seconds` and `office_wall_seconds`.
+    pub seconds_per_mib: u32,
 }
 
 impl Default for WorkerPolicy {
@@ -167,7 +183,22 @@ impl Default for WorkerPolicy {
             memory_bytes: 2 << 30,
             office_memory_bytes: 4 << 30,
             office_wall_seconds: 120,
+            office_processes: 64,
+            seconds_per_mib: 2,
         }
+    }
+}
+
+impl WorkerPolicy {
+    /// The policy for one content: its time-outs grow with the content's size.
+    #[must_use]
+    pub fn scaled_to(&self, size_bytes: u64) -> Self {
+        let more = u32::try_from((size_bytes >> 20).saturating_mul(self.seconds_per_mib.into())).unwrap_or(u32::MAX);
+        let mut scaled = self.clone();
+        for seconds in [&mut scaled.cpu_seconds, &mut scaled.wall_seconds, &mut scaled.office_wall_seconds] {
+            *seconds = seconds.saturating_add(more);
+        }
+        scaled
     }
 }
 
@@ -245,6 +276,9 @@ impl Policy {
         bounds("worker.wall_seconds", self.worker.wall_seconds.into(), 1..=86_400, "between 1 and 86400")?;
         bounds("worker.silent_seconds", self.worker.silent_seconds.into(), 1..=86_400, "between 1 and 86400")?;
         bounds("worker.office_wall_seconds", self.worker.office_wall_seconds.into(), 1..=86_400, "between 1 and 86400")?;
+        bounds("session.wall_seconds", self.session.wall_seconds.into(), 1..=604_800, "between 1 and 604800")?;
+        bounds("worker.office_processes", self.worker.office_processes.into(), 16..=4_096, "between 16 and 4096")?;
+        bounds("worker.seconds_per_mib", self.worker.seconds_per_mib.into(), 0..=3_600, "between 0 and 3600")?;
         bounds("worker.memory_bytes", self.worker.memory_bytes, 256 << 20..=1 << 40, "between 268435456 and 1099511627776")?;
         bounds("worker.office_memory_bytes", self.worker.office_memory_bytes, 1 << 30..=1 << 40, "between 1073741824 and 1099511627776")?;
         bounds("release.max_name_units", self.release.max_name_units.into(), 32..=255, "between 32 and 255")?;
@@ -265,6 +299,16 @@ mod tests {
         assert!(matches!(Policy::from_toml("[convert]\nscan_off = true\n"), Err(PolicyError::Syntax(_))));
         assert!(matches!(Policy::from_toml("[convert]\ndpi = 0\n"), Err(PolicyError::Range { key: "convert.dpi", .. })));
         assert!(matches!(Policy::from_toml("[scan]\nblocked_sha256 = [\"zz\"]\n"), Err(PolicyError::Digest)));
+    }
+
+    #[test]
+    fn time_outs_grow_with_whole_mebibytes_and_never_overflow() {
+        let policy = WorkerPolicy { cpu_seconds: 10, wall_seconds: 20, seconds_per_mib: 3, ..WorkerPolicy::default() };
+        assert_eq!(policy.scaled_to((1 << 20) - 1), policy);
+        let scaled = policy.scaled_to(5 << 20);
+        assert_eq!((scaled.cpu_seconds, scaled.wall_seconds, scaled.office_wall_seconds), (25, 35, policy.office_wall_seconds + 15));
+        assert_eq!(scaled.silent_seconds, policy.silent_seconds);
+        assert_eq!(policy.scaled_to(u64::MAX).cpu_seconds, u32::MAX);
     }
 
     #[test]

@@ -126,6 +126,15 @@ pub struct Medium {
     pub volumes: Vec<Volume>,
 }
 
+/// What held the workers of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confinement {
+    /// What accounts for memory and processes: control groups with their version, or resource limits alone.
+    pub resources: String,
+    /// How many forbidden attempts were made before the session, in workers of every role; all were denied.
+    pub attempts_denied: u32,
+}
+
 /// The session report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionReport {
@@ -145,6 +154,8 @@ pub struct SessionReport {
     pub policy_sha256: Digest,
     /// Engines in force.
     pub engines: Vec<EngineStamp>,
+    /// Confinement in force.
+    pub confinement: Confinement,
     /// Sums.
     pub totals: Totals,
     /// One line per item.

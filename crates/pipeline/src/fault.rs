@@ -11,6 +11,16 @@ pub enum StationFault {
     /// Confinement, or the worker program.
     #[error(transparent)]
     Confinement(#[from] sandbox::SandboxError),
+    /// A worker succeeded with what must be impossible.
+    #[error(
+        "the {role} workers are not confined: the attempt `{attempt}` succeeded. Run `schleuse doctor`; nothing is processed until it is denied"
+    )]
+    NotConfined {
+        /// Which role.
+        role: &'static str,
+        /// Which attempt.
+        attempt: &'static str,
+    },
     /// The spool.
     #[error(transparent)]
     Spool(#[from] spool::SpoolError),

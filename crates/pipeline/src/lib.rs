@@ -3,6 +3,7 @@
 //! Read [`line`] first: it is the line of DESIGN section 3, in one screen. Stage files carry the stage's name. Nothing in
 //! here parses a foreign format (I6); that is asked of confined workers through [`workers`].
 
+pub mod confinement;
 mod encode;
 pub mod fault;
 pub mod journal;

@@ -1,6 +1,7 @@
 //! Reading the medium: a confined reader sends inventory and content, and content goes straight into the spool (I4).
 
 use crate::fault::StationFault;
+use crate::session::budget::{Reached, SessionBudget};
 use crate::workers::{Conversation, Heard, Trouble};
 use model::policy::Policy;
 use model::report::Volume;
@@ -25,9 +26,20 @@ pub(crate) enum SourceKind {
 #[derive(Debug)]
 pub(crate) enum Arrival {
     Volume(Volume, bool),
-    Entry { path: Vec<Untrusted<Vec<u8>>>, kind: EntryKind },
-    InventoryEnd { entries: u32, bytes: u64 },
-    Content { index: u32, content: Result<SpoolFile, (Failure, u64)> },
+    Entry {
+        path: Vec<Untrusted<Vec<u8>>>,
+        kind: EntryKind,
+    },
+    InventoryEnd {
+        entries: u32,
+        bytes: u64,
+    },
+    Content {
+        index: u32,
+        content: Result<SpoolFile, (Failure, u64)>,
+    },
+    /// Nothing more comes: the session's budget is used up.
+    Stopped(Reached),
 }
 
 /// Everything reading needs.
@@ -39,6 +51,7 @@ pub(crate) struct Reading {
     pub(crate) shown: String,
     pub(crate) kind: SourceKind,
     pub(crate) spool: std::sync::Arc<Spool>,
+    pub(crate) budget: SessionBudget,
 }
 
 /// Opens a source for reading only and says what it is.
@@ -137,14 +150,24 @@ impl Reading {
                 _ => return Err(Trouble::Protocol("content")),
             };
             self.check_free()?;
+            if let Some(reached) = self.budget.reading_over(total, &self.spool) {
+                return send(arrivals, Arrival::Stopped(reached));
+            }
             let mut writer = self.spool.writer().map_err(station)?;
             let end = reader.hear_bytes(|bytes| {
                 total += bytes.len() as u64;
-                if total > self.policy.session.max_bytes || writer.size_bytes() + bytes.len() as u64 > self.policy.item.max_bytes {
-                    return Err(Trouble::Failed(Failure::Limit, self.policy.session.max_bytes));
+                if writer.size_bytes() + bytes.len() as u64 > self.policy.item.max_bytes {
+                    return Err(Trouble::Protocol("a file longer than item.max_bytes"));
                 }
-                writer.append(bytes).map_err(station)
-            })?;
+                match self.budget.reading_over(total, &self.spool) {
+                    Some(Reached { key, number }) => Err(Trouble::Reached(key, number)),
+                    None => writer.append(bytes).map_err(station),
+                }
+            });
+            let end = match end {
+                Err(Trouble::Reached(key, number)) => return send(arrivals, Arrival::Stopped(Reached { key, number })),
+                other => other?,
+            };
             let Answer::EntryEnd { failure, offset } = end else { return Err(Trouble::Protocol("content end")) };
             let content = match failure {
                 None => Ok(writer.finish().map_err(station)?),
@@ -173,7 +196,6 @@ fn failure_text(failure: Failure, number: u64) -> String {
     match failure {
         Failure::NoFileSystem => "no file system on it can be read here (FAT12, FAT16 and FAT32 can)".into(),
         Failure::LimitEntries => format!("it has more than {number} entries (session.max_items)"),
-        Failure::Limit => format!("it holds more than {number} bytes (session.max_bytes)"),
         Failure::Read => format!("read error at byte {number}"),
         other => format!("{other:?} at {number}"),
     }

@@ -10,6 +10,7 @@ use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Ver
 use crate::station::Station;
 use crate::workers::{InspectorPool, MemberContent};
 use audit::events;
+use budget::{Reached, SessionBudget};
 use model::item::{Held, Provenance, Sanitised};
 use model::report::{ItemLine, Medium, Outcome, Volume};
 use model::{Effect, EngineStamp, Finding, FindingCode, Format, Item, Reason};
@@ -23,6 +24,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use wire::{EntryKind, Failure};
 
+pub(crate) mod budget;
 mod close;
 
 pub use close::Finished;
@@ -117,6 +119,9 @@ struct Session<'a> {
     unpacked: UnboundedReceiver<Unpacked>,
     progress: Arc<dyn Progress>,
     reading: Option<Reading>,
+    budget: SessionBudget,
+    /// Why reading ended early.
+    stopped: Option<Reached>,
     names: Names,
     found: u64,
     /// Files of the inventory whose content has not come yet, by index.
@@ -139,7 +144,7 @@ impl<'a> Session<'a> {
         progress: Arc<dyn Progress>,
     ) -> Result<Self, StationFault> {
         let settings = Arc::clone(&station.settings);
-        let spool = Arc::new(Spool::create(&station.paths.spool(), &id)?);
+        let spool = Arc::new(Spool::create(&station.paths.spool(), &id, settings.policy.session.max_spool_bytes)?);
         let inspectors = InspectorPool::new(station.worker.clone(), Arc::clone(&settings.rules), &settings.policy);
         // Started now, so that rules that do not compile stop the session before anything is read.
         inspectors.with(|_| Ok(())).map_err(|trouble| match trouble {
@@ -176,7 +181,9 @@ impl<'a> Session<'a> {
         };
         let mut stamps: Vec<EngineStamp> = engines.iter().map(|e| e.stamp().clone()).collect();
         stamps.extend([yara, EngineStamp::own()]);
+        let budget = SessionBudget::begin(&station.settings.policy.session);
         let reading = Reading {
+            budget: budget.clone(),
             worker: station.worker.clone(),
             policy: station.settings.policy.clone(),
             source: order.source.clone(),
@@ -194,6 +201,8 @@ impl<'a> Session<'a> {
             unpacked,
             progress,
             reading: Some(reading),
+            budget,
+            stopped: None,
             names: Names::new(&station.settings.policy.release),
             found: 0,
             awaited: BTreeMap::new(),
@@ -216,6 +225,7 @@ impl<'a> Session<'a> {
         self.note(events::MEDIUM_ATTACHED, json!(self.medium));
         self.note(events::POLICY_IN_FORCE, json!({ "sha256": self.station.settings.policy_sha256 }));
         self.note(events::ENGINES_IN_FORCE, json!(self.engines));
+        self.note(events::CONFINEMENT_IN_FORCE, json!(self.station.confinement));
     }
 
     async fn finish(mut self) -> Result<Finished, StationFault> {
@@ -306,6 +316,7 @@ impl<'a> Session<'a> {
                     Err((failure, offset)) => self.unreadable(vec![index], &mapped, failure, offset),
                 }
             }
+            Arrival::Stopped(reached) => self.stopped = Some(reached),
         }
         Ok(())
     }
@@ -341,22 +352,27 @@ impl<'a> Session<'a> {
     }
 
     fn unreadable(&mut self, order: Vec<u32>, mapped: &Mapped, failure: Failure, offset: u64) {
-        let limit = failure == Failure::Limit;
-        let (reason, finding) = if limit {
-            (Reason::Limit, Finding::own(FindingCode::LimitHit, Effect::Undetermined, format!("item.max_bytes = {offset}")))
-        } else {
-            (Reason::ReadError, Finding::own(FindingCode::ReadError, Effect::Undetermined, format!("at byte {offset}")))
+        let (reason, finding) = match failure {
+            Failure::Limit => (Reason::Limit, Reached { key: "item.max_bytes", number: offset }.finding()),
+            _ => (Reason::ReadError, Finding::own(FindingCode::ReadError, Effect::Undetermined, format!("at byte {offset}"))),
         };
+        self.not_read(order, mapped, reason, finding);
+    }
+
+    fn not_read(&mut self, order: Vec<u32>, mapped: &Mapped, reason: Reason, finding: Finding) {
         let mut line = line_of(mapped, Outcome::Unreadable, reason);
         line.findings.push(finding);
         self.note(events::ITEM_UNREADABLE, json!({ "path": line.path, "reason": reason }));
         self.complete(order, line);
     }
 
-    /// Files whose content the reader never sent: the medium went away.
+    /// Files whose content the reader never sent: the medium went away, or the session's budget was used up.
     fn never_came(&mut self) {
         for (index, mapped) in std::mem::take(&mut self.awaited) {
-            self.unreadable(vec![index], &mapped, Failure::Read, 0);
+            match self.stopped {
+                Some(reached) => self.not_read(vec![index], &mapped, Reason::Limit, reached.finding()),
+                None => self.unreadable(vec![index], &mapped, Failure::Read, 0),
+            }
         }
     }
 
@@ -404,6 +420,7 @@ impl<'a> Session<'a> {
     /// One item's way: the line, then, if it is held, the quarantine.
     fn one_item(&self, item: Item<model::Spooled>) -> impl Future<Output = Result<(Vec<u32>, Accounted), StationFault>> + Send + 'static {
         let (line, progress) = (Arc::clone(&self.line), Arc::clone(&self.progress));
+        let time_up = self.budget.time_up();
         let holding = Holding {
             quarantine: Arc::clone(&self.station.quarantine),
             spool: Arc::clone(&self.shared.spool),
@@ -415,7 +432,11 @@ impl<'a> Session<'a> {
         async move {
             let order = item.provenance().order.clone();
             let begun = std::time::Instant::now();
-            let ended = match line.run(item).await? {
+            let ended = match time_up {
+                Some(reached) => Ended::Held(held_for(item, reached)),
+                None => line.run(item).await?,
+            };
+            let ended = match ended {
                 Ended::Sanitised(item) => Accounted::Sanitised(item),
                 Ended::Held(held) => {
                     let line = tokio::task::spawn_blocking(move || holding.hold(held)).await;
@@ -430,6 +451,12 @@ impl<'a> Session<'a> {
             Ok((order, ended))
         }
     }
+}
+
+/// An item that was read, but not begun in time.
+fn held_for(mut item: Item<model::Spooled>, reached: Reached) -> Held {
+    item.add_findings([reached.finding()]);
+    item.hold(Reason::Limit, None)
 }
 
 /// Withhold: an item's original goes into the quarantine, with its record.

@@ -1,9 +1,11 @@
 //! The station: keys, stores, policy and engines, opened once per run; and what a start after a crash puts right.
 
+use crate::confinement;
 use crate::fault::StationFault;
 use crate::journal::Journal;
 use crate::record::Recorder;
 use audit::{AuditLog, Clock, Entropy, PublicKey, StationKey, events};
+use model::report::Confinement;
 use model::{Digest, FormatTable, Policy};
 use scan::{ClamAv, ClamdAddress, Engine, HashList};
 use serde_json::json;
@@ -74,6 +76,7 @@ pub struct Station {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) clamd: ClamdAddress,
+    pub(crate) confinement: Confinement,
 }
 
 impl std::fmt::Debug for Station {
@@ -107,8 +110,22 @@ impl Station {
         };
         let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers)?);
         let settings = Arc::new(settings);
-        let station = Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd };
-        station.recorder.note(None, events::STATION_START, json!({ "version": env!("CARGO_PKG_VERSION") }));
+        let (program, policy) = (worker.clone(), settings.policy.worker.clone());
+        let proof = tokio::task::spawn_blocking(move || confinement::prove(&program, &policy)).await;
+        let confinement = match proof.unwrap_or(Err(StationFault::Internal("proof of confinement"))) {
+            Ok(confinement) => confinement,
+            Err(fault) => {
+                recorder.note(None, events::STATION_FAULT, json!({ "fault": fault.to_string() }));
+                recorder.flush().await?;
+                return Err(fault);
+            }
+        };
+        let station = Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd, confinement };
+        station.recorder.note(
+            None,
+            events::STATION_START,
+            json!({ "version": env!("CARGO_PKG_VERSION"), "confinement": station.confinement }),
+        );
         station.recorder.flush().await?;
         station.recover().await?;
         Ok(station)

@@ -60,12 +60,14 @@ impl Attempt {
     }
 
     /// Whether a worker in `role` must not be able to do it: LibreOffice starts threads and processes in its jail and
-    /// opens Unix sockets and signals its threads there, and a tree worker lists its tree.
+    /// opens Unix sockets and signals its threads there, a tree worker lists its tree,
+    /// and a renderer holds the station's fonts, opened for reading before it was confined.
     pub fn is_forbidden_to(self, role: Role) -> bool {
         match role {
             Role::RenderOffice => !["fork", "list-root", "unix-socket", "wait-descriptor", "signal-thread-of-group"].contains(&self.name),
             Role::Tree => self.name != "list-root",
-            Role::Read | Role::Inspect | Role::Render | Role::Verify => true,
+            Role::Render => self.name != "guess-descriptor",
+            Role::Read | Role::Inspect | Role::Verify => true,
         }
     }
 
@@ -184,6 +186,13 @@ const FILES: &[Attempt] = &[
         let open = |number| call(libc::SYS_fcntl, [number, libc::F_GETFD.into()]).ok();
         (3..1024).find_map(open).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))
     }),
+    privileged("guess-writable-descriptor", || {
+        let writable = |number| {
+            let flags = call(libc::SYS_fcntl, [number, libc::F_GETFL.into()]).ok()?;
+            (flags & i64::from(libc::O_ACCMODE) != i64::from(libc::O_RDONLY)).then_some(number)
+        };
+        (3..1024).find_map(writable).ok_or_else(|| io::Error::from_raw_os_error(libc::EBADF))
+    }),
 ];
 
 const NETWORK: &[Attempt] = &[
@@ -265,7 +274,7 @@ const PROCESSES: &[Attempt] = &[
         call(libc::SYS_sched_setscheduler, [0, libc::SCHED_BATCH.into(), PRIORITY.as_ptr() as i64])
     }),
     essential("set-limit", || {
-        static LIMIT: [u64; 2] = [1; 2];
+        static LIMIT: [u64; 2] = [0; 2];
         call(libc::SYS_prlimit64, [0, i64::from(libc::RLIMIT_CORE), LIMIT.as_ptr() as i64, 0])
     }),
     privileged("raise-limit", || {

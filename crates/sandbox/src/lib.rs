@@ -38,6 +38,7 @@ pub use confine::{Confined, arguments, confine, confine_with};
 pub use control::ResourceControl;
 pub use error::SandboxError;
 pub use limits::Limits;
+pub use privileges::forbid_dumps;
 pub use probe::{Outcome, ProbeResult, probe};
 pub use role::{Role, UnknownRole};
 pub use spawn::{Exit, Worker, spawn};

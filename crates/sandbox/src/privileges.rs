@@ -2,7 +2,7 @@
 
 use crate::{Limits, Role, SandboxError, sys};
 use rustix::{
-    process::{Resource, Rlimit, getrlimit, setrlimit},
+    process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit},
     thread::{CapabilitySet, CapabilitySets, clear_ambient_capability_set, set_capabilities, set_no_new_privs},
 };
 
@@ -38,6 +38,17 @@ pub(crate) fn limit(role: Role, limits: &Limits) -> Result<(), SandboxError> {
             .map_err(|error| SandboxError::Limit { limit, source: error.into() })?;
     }
     Ok(())
+}
+
+/// For the supervisor itself: no core dump is ever written of it, and nobody without privileges may trace it or read its
+/// memory. What it holds of media would lie in such a file.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn forbid_dumps() -> Result<(), SandboxError> {
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    setrlimit(Resource::Core, none).map_err(|error| SandboxError::Limit { limit: "core file", source: error.into() })?;
+    set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| SandboxError::Privileges(error.into()))
 }
 
 /// Gives up every capability but those in `kept`, and the ways to get one back.

@@ -17,6 +17,11 @@ fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     let filter = tracing_subscriber::EnvFilter::new(if cli.verbose { "info" } else { "warn" });
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).init();
+    // Before anything of a medium is in memory.
+    if let Err(error) = sandbox::forbid_dumps() {
+        eprintln!("schleuse: {error}");
+        return ExitCode::from(3);
+    }
     match commands::run(&cli) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {

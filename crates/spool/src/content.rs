@@ -6,11 +6,15 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A spool directory of one session; removed with everything in it when dropped.
 #[derive(Debug)]
 pub struct Spool {
     dir: PathBuf,
+    max_bytes: u64,
+    written: Arc<AtomicU64>,
 }
 
 /// Content in the spool.
@@ -46,18 +50,18 @@ pub enum SpoolError {
 }
 
 impl Spool {
-    /// Makes the spool of a session below `root` (mode 0700).
+    /// Makes the spool of a session below `root` (mode 0700). Past `max_bytes` it is [full](Self::full).
     ///
     /// # Errors
     /// When it exists or cannot be made.
-    pub fn create(root: &Path, session: &str) -> Result<Self, SpoolError> {
+    pub fn create(root: &Path, session: &str, max_bytes: u64) -> Result<Self, SpoolError> {
         let dir = root.join(session);
         let make = || {
             DirBuilder::new().recursive(true).mode(0o700).create(root)?;
             DirBuilder::new().mode(0o700).create(&dir)
         };
         make().map_err(|source| SpoolError::Create { path: dir.clone(), source })?;
-        Ok(Self { dir })
+        Ok(Self { dir, max_bytes, written: Arc::default() })
     }
 
     /// Removes what sessions that never ended left below `root`.
@@ -84,7 +88,12 @@ impl Spool {
     pub fn writer(&self) -> Result<SpoolWriter, SpoolError> {
         let file = tempfile::Builder::new().prefix(".partial-").tempfile_in(&self.dir);
         let file = file.map_err(|source| SpoolError::Write { path: self.dir.clone(), source })?;
-        Ok(SpoolWriter { file, hash: Sha256::new(), size_bytes: 0, dir: self.dir.clone() })
+        Ok(SpoolWriter { file, hash: Sha256::new(), size_bytes: 0, dir: self.dir.clone(), written: Arc::clone(&self.written) })
+    }
+
+    /// The number of bytes allowed, when more than that have been written; equal contents count each time.
+    pub fn full(&self) -> Option<u64> {
+        (self.written.load(Ordering::Relaxed) > self.max_bytes).then_some(self.max_bytes)
     }
 
     /// The file of content that was spooled before.
@@ -126,6 +135,7 @@ pub struct SpoolWriter {
     hash: Sha256,
     size_bytes: u64,
     dir: PathBuf,
+    written: Arc<AtomicU64>,
 }
 
 impl SpoolWriter {
@@ -136,6 +146,7 @@ impl SpoolWriter {
     pub fn append(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
         self.hash.update(bytes);
         self.size_bytes += bytes.len() as u64;
+        self.written.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         self.file.write_all(bytes).map_err(|source| SpoolError::Write { path: self.dir.clone(), source })
     }
 
@@ -173,9 +184,11 @@ mod tests {
     #[test]
     fn content_lies_under_its_digest_and_equal_content_lies_once() {
         let root = tempfile::tempdir().unwrap();
-        let spool = Spool::create(root.path(), "s1").unwrap();
+        let spool = Spool::create(root.path(), "s1", 5).unwrap();
         let one = spool.put(b"abc").unwrap();
+        assert_eq!(spool.full(), None);
         let two = spool.put(b"abc").unwrap();
+        assert_eq!(spool.full(), Some(5));
         assert_eq!(one, two);
         assert_eq!(one.digest.hex(), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_eq!(fs::read_dir(root.path().join("s1")).unwrap().count(), 1);

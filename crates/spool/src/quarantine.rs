@@ -216,7 +216,7 @@ mod tests {
         let identity_file = root.path().join("identity.txt");
         let reviewers = Reviewers::create_first(&root.path().join("reviewers"), &identity_file).unwrap();
         assert_eq!(Reviewers::load(&root.path().join("reviewers")).unwrap().public_keys(), reviewers.public_keys());
-        let spool = Spool::create(&root.path().join("spool"), "s").unwrap();
+        let spool = Spool::create(&root.path().join("spool"), "s", u64::MAX).unwrap();
         let content = spool.put(b"MZ hostile").unwrap();
         let dir = root.path().join("quarantine");
         let store = Quarantine::open(&dir, reviewers).unwrap();

@@ -49,6 +49,7 @@ impl Session<'_> {
             medium: self.medium.clone(),
             policy_sha256: self.station.settings.policy_sha256,
             engines: self.engines.clone(),
+            confinement: self.station.confinement.clone(),
             totals: Totals::count(self.found, &items),
             items,
             audit_head: Some(head.to_string()),

@@ -21,6 +21,8 @@ pub enum Trouble {
     TimedOut(u64),
     /// What it said is no answer.
     Protocol(&'static str),
+    /// A number of the policy was reached, by the worker or on its behalf.
+    Reached(&'static str, u64),
     /// It could not be started: the station's trouble, not the item's.
     Station(StationFault),
 }
@@ -37,6 +39,7 @@ impl Trouble {
             Self::Died(exit) => (Reason::WorkerDied, finding(FindingCode::WorkerDied, exit.to_string())),
             Self::TimedOut(seconds) => (Reason::Timeout, finding(FindingCode::WorkerTimeout, format!("{seconds} s"))),
             Self::Protocol(what) => (Reason::WorkerProtocol, finding(FindingCode::WorkerProtocol, what.into())),
+            Self::Reached(key, number) => (Reason::Limit, finding(FindingCode::LimitHit, format!("{key} = {number}"))),
             Self::Failed(failure, number) => failed(failure, number),
         })
     }
@@ -74,7 +77,7 @@ pub(crate) fn budget(policy: &model::policy::WorkerPolicy, role: Role) -> Limits
         memory_bytes: if office { policy.office_memory_bytes } else { policy.memory_bytes },
         // Only the office suite writes files, into its own memory-backed directory.
         file_bytes: if office { policy.office_memory_bytes } else { 0 },
-        processes: if office { 64 } else { 1 },
+        processes: if office { policy.office_processes } else { 1 },
     }
 }
 

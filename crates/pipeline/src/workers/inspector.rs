@@ -208,6 +208,9 @@ fn number_of(failure: Failure, limits: &UnpackLimits) -> Option<u64> {
 }
 
 pub(super) fn writer(spool: &Spool) -> Result<SpoolWriter, Trouble> {
+    if let Some(number) = spool.full() {
+        return Err(Trouble::Reached("session.max_spool_bytes", number));
+    }
     spool.writer().map_err(|error| Trouble::Station(error.into()))
 }
 

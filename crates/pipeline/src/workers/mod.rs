@@ -11,4 +11,4 @@ pub use inspector::{Inspector, InspectorPool, Member, MemberContent};
 pub use jobs::{office_to_pdf, rebuild_text, verify};
 pub use pages::{PageIn, Rendered, Text as PageText, render};
 
-pub(crate) use conversation::{Conversation, Heard};
+pub(crate) use conversation::{Conversation, Heard, budget};

@@ -39,7 +39,7 @@ impl Bench {
         policy.worker.wall_seconds = 20;
         policy.convert.max_pages = 100;
         policy.convert.max_output_bytes = 1 << 20;
-        let spool = Spool::create(dir.path(), "session").unwrap();
+        let spool = Spool::create(dir.path(), "session", u64::MAX).unwrap();
         Self { program: std::env::current_exe().unwrap(), policy, spool, _dir: dir }
     }
 

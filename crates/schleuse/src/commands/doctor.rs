@@ -37,6 +37,7 @@ pub fn run(what: &Doctor) -> anyhow::Result<u8> {
             Err(pipeline::StationFault::OfficeAbsent { path: OFFICE_PROGRAM.into() }.to_string())
         },
     ));
+    checks.push(storage(&state));
     checks.push(clamav(what, &settings));
     checks.push(audit_chain(&state));
     checks.push(reviewers(&state));
@@ -72,6 +73,34 @@ fn confinement(worker: &Path, role: Role) -> Check {
         }
     };
     check(&name, outcome)
+}
+
+/// The spool lies below the state directory: nobody else may look in, and nothing in it may ever be executed.
+fn storage(state: &Path) -> Check {
+    use rustix::fs::StatVfsMountFlags;
+    use std::os::unix::fs::PermissionsExt as _;
+    let outcome = match std::fs::metadata(state) {
+        Err(_) if !state.exists() => Ok("no state yet; it is made by the first session".into()),
+        Err(error) => Err(error.to_string()),
+        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
+            Err(format!("others may look into {}; run `chmod 700` on it", state.display()))
+        }
+        Ok(_) => match rustix::fs::statvfs(state) {
+            Err(error) => Err(error.to_string()),
+            Ok(stat) => {
+                let wanted =
+                    [(StatVfsMountFlags::NOEXEC, "noexec"), (StatVfsMountFlags::NOSUID, "nosuid"), (StatVfsMountFlags::NODEV, "nodev")];
+                let missing: Vec<&str> =
+                    wanted.into_iter().filter(|(flag, _)| !stat.f_flag.contains(*flag)).map(|(_, name)| name).collect();
+                Ok(if missing.is_empty() {
+                    "mode 0700, on a file system mounted noexec,nosuid,nodev".into()
+                } else {
+                    format!("mode 0700; better on a file system of its own, mounted also {}", missing.join(","))
+                })
+            }
+        },
+    };
+    check("state directory", outcome)
 }
 
 fn clamav(what: &Doctor, settings: &pipeline::Settings) -> Check {

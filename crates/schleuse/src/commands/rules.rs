@@ -57,7 +57,7 @@ pub fn test(policy: &PolicyFile, state: &State) -> anyhow::Result<u8> {
     let worker = settings::worker_program()?;
     let tests = settings::rule_tests(&settings.policy)?;
     let scratch = tempfile::tempdir().context("no temporary directory")?;
-    let spool = Spool::create(scratch.path(), "rules-test")?;
+    let spool = Spool::create(scratch.path(), "rules-test", settings.policy.session.max_spool_bytes)?;
     let pool = InspectorPool::new(worker, Arc::clone(&settings.rules), &settings.policy);
     let mut failures = untested(&settings.rules, &tests);
     let mut cases = 0;
