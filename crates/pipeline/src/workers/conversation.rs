@@ -46,7 +46,23 @@ impl Trouble {
 fn exit_text(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("exit code {code}"),
-        Exit::Signal(signal) => format!("signal {signal}"),
+        Exit::Signal(signal) => format!("signal {signal}{}", signal_name(signal)),
+    }
+}
+
+/// The name of a signal that ends workers, in brackets (signal(7), the numbers of x86-64 and AArch64); empty for others.
+const fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        4 => " (SIGILL)",
+        6 => " (SIGABRT: a panic, or no memory left)",
+        7 => " (SIGBUS)",
+        8 => " (SIGFPE)",
+        9 => " (SIGKILL: ended from outside)",
+        11 => " (SIGSEGV)",
+        14 => " (SIGALRM)",
+        24 => " (SIGXCPU: worker.cpu_seconds used up)",
+        31 => " (SIGSYS: a forbidden system call)",
+        _ => "",
     }
 }
 
@@ -174,9 +190,10 @@ impl Conversation {
         }
     }
 
-    /// Whether the worker can be given another request.
-    pub(crate) const fn at_rest(&self) -> bool {
-        self.at_rest
+    /// Whether the worker can be given another request: the last one is answered to its end, and it neither said anything
+    /// since nor hung up. What it says unasked would be heard as the answer to the next request.
+    pub(crate) fn at_rest(&self) -> bool {
+        self.at_rest && self.frames.get_ref().is_quiet()
     }
 
     fn ended(&mut self) -> Trouble {
@@ -228,6 +245,11 @@ struct Deadlined {
 impl Deadlined {
     fn restart(&mut self) {
         self.until = Instant::now() + self.wall;
+    }
+    /// Whether nothing can be read now, the end of the pipe included. Does not wait.
+    fn is_quiet(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut [PollFd::from_borrowed_fd(self.answers.as_fd(), PollFlags::IN)], Some(&now)), Ok(0))
     }
     fn waited(&self) -> u64 {
         if Instant::now() >= self.until { self.wall.as_secs() } else { self.silent.as_secs() }

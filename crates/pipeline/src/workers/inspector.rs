@@ -60,8 +60,7 @@ impl InspectorPool {
     /// # Errors
     /// The job's trouble, or the trouble of starting an inspector.
     pub fn with<T>(&self, job: impl FnOnce(&mut Inspector) -> Result<T, Trouble>) -> Result<T, Trouble> {
-        let resting = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut inspector = match resting {
+        let mut inspector = match self.resting() {
             Some(inspector) => inspector,
             None => self.start()?,
         };
@@ -72,6 +71,18 @@ impl InspectorPool {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(inspector);
         }
         done
+    }
+
+    /// An inspector that has been silent since its last answer. One that has not, or has ended, is dropped: what it said
+    /// unasked is not this item's trouble.
+    fn resting(&self) -> Option<Inspector> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(inspector) = idle.pop() {
+            if inspector.0.at_rest() {
+                return Some(inspector);
+            }
+        }
+        None
     }
 
     fn start(&self) -> Result<Inspector, Trouble> {
