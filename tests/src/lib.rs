@@ -1,11 +1,12 @@
 //! Set-up shared by the end-to-end tests: the real programs, a private ClamAV, scratch directories, the expected outcomes.
 //!
-//! **Invariant:** nothing here stands in for a part of the line; the only thing played is a scanner that lies, in
-//! [`fake_clamd`].
+//! **Invariant:** nothing here stands in for a part of the line; what is played lies: a scanner in [`fake_clamd`], a worker in
+//! [`lies`].
 
 pub mod clamd;
 pub mod expected;
 pub mod fake_clamd;
+pub mod lies;
 pub mod released;
 
 use anyhow::{Context as _, Result, ensure};
