@@ -7,6 +7,7 @@ pub mod clamd;
 pub mod expected;
 pub mod fake_clamd;
 pub mod lies;
+pub mod relay;
 pub mod released;
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,6 +21,7 @@ use testkit::Sample;
 
 pub use clamd::Clamd;
 pub use fake_clamd::{FakeClamd, ScanAnswer};
+pub use relay::Relay;
 
 /// A command that runs `program`.
 #[expect(clippy::disallowed_methods, reason = "the tests run the programs as a person would, from outside")]

@@ -5,7 +5,7 @@
 use super::conversation::{Conversation, Heard, Trouble};
 use crate::fault::StationFault;
 use model::policy::{Policy, WorkerPolicy};
-use model::{Format, Untrusted};
+use model::{Format, Untrusted, escape_text};
 use sandbox::Role;
 use spool::{Spool, SpoolFile, SpoolWriter};
 use std::os::fd::AsFd as _;
@@ -91,7 +91,12 @@ impl InspectorPool {
         conversation.ask(&Request::LoadRules(self.rules.as_ref().clone()), None)?;
         match conversation.hear() {
             Ok(Heard::Answer(Answer::Done)) => Ok(Inspector(conversation)),
-            Err(Trouble::Failed(Failure::Rules, _)) => Err(Trouble::Station(StationFault::Rules)),
+            Err(Trouble::Failed(Failure::Rules, position)) => {
+                // The name is ours; a position nobody has is no name.
+                let file = usize::try_from(position).ok().and_then(|position| self.rules.get(position));
+                let file = file.map_or_else(|| "(which one, the inspector does not say)".into(), |rule| escape_text(&rule.name));
+                Err(Trouble::Station(StationFault::Rules { file }))
+            }
             Err(trouble) => Err(trouble),
             Ok(_) => Err(Trouble::Protocol("answer to the rules")),
         }

@@ -259,7 +259,7 @@ fn rules_that_do_not_compile_are_the_stations_trouble() {
     let bench = Bench::new();
     let rules = vec![RuleSource { name: "broken".into(), text: String::new() }];
     let pool = InspectorPool::new(bench.program.clone(), Arc::new(rules), &bench.policy);
-    assert!(matches!(bench.inspect(&pool, HONEST), Err(Trouble::Station(pipeline::StationFault::Rules))));
+    assert!(matches!(bench.inspect(&pool, HONEST), Err(Trouble::Station(pipeline::StationFault::Rules { file })) if file == "broken"));
 }
 
 fn output_beyond_its_limit_is_not_kept() {
