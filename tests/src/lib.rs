@@ -6,6 +6,7 @@
 pub mod clamd;
 pub mod expected;
 pub mod fake_clamd;
+pub mod fault;
 pub mod lies;
 pub mod relay;
 pub mod released;
