@@ -1,10 +1,11 @@
 //! A private ClamAV daemon: own socket, own database with one signature, for the life of a test.
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
@@ -30,18 +31,66 @@ impl Clamd {
     /// # Errors
     /// When it is not installed, or does not answer in time.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts it with other values for some options of its configuration.
+    ///
+    /// # Errors
+    /// As [`Clamd::start`].
+    pub fn start_with(options: &[(&str, &str)]) -> Result<Self> {
         let dir = tempfile::tempdir().context("a directory for clamd")?;
-        let config = dir.path().join("clamd.conf");
-        let database = dir.path().join("database");
-        fs::create_dir(&database)?;
-        fs::write(database.join("test.ndb"), signature())?;
-        fs::write(&config, config_text(dir.path()))?;
-        let mut command = crate::command(PROGRAM);
-        command.arg("--config-file").arg(&config).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let child = command.spawn().with_context(|| format!("starting {PROGRAM} (Debian package clamav-daemon)"))?;
-        let mut clamd = Self { child, dir };
+        fs::create_dir(database(dir.path()))?;
+        fs::write(database(dir.path()).join("test.ndb"), signature())?;
+        fs::write(configuration(dir.path()), config_text(dir.path(), options))?;
+        let mut clamd = Self { child: launch(dir.path())?, dir };
         clamd.wait()?;
         Ok(clamd)
+    }
+
+    /// The directory its signatures are in.
+    pub fn database(&self) -> PathBuf {
+        database(self.dir.path())
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        socket(self.dir.path())
+    }
+
+    /// Kills it, as the kernel does when memory is short.
+    ///
+    /// # Errors
+    /// When it cannot be collected.
+    pub fn kill(&mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    /// Starts it again after [`Clamd::kill`].
+    ///
+    /// # Errors
+    /// As [`Clamd::start`].
+    pub fn start_again(&mut self) -> Result<()> {
+        self.child = launch(self.dir.path())?;
+        self.wait()
+    }
+
+    /// Stops it where it is; it keeps its socket, and says nothing.
+    ///
+    /// # Errors
+    /// When it has gone.
+    pub fn suspend(&self) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::STOP)?)
+    }
+
+    /// Lets it go on after [`Clamd::suspend`].
+    ///
+    /// # Errors
+    /// When it has gone.
+    pub fn resume(&self) -> Result<()> {
+        Ok(kill_process(Pid::from_child(&self.child), Signal::CONT)?)
     }
 
     /// Its address, as `--clamd` takes it.
@@ -99,8 +148,22 @@ fn answers(socket: &Path) -> bool {
     asked.is_ok_and(|answer| answer == *b"PONG\0")
 }
 
-fn socket(dir: &Path) -> std::path::PathBuf {
+fn launch(dir: &Path) -> Result<Child> {
+    let mut command = crate::command(PROGRAM);
+    command.arg("--config-file").arg(configuration(dir)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.spawn().with_context(|| format!("starting {PROGRAM} (Debian package clamav-daemon)"))
+}
+
+fn socket(dir: &Path) -> PathBuf {
     dir.join("clamd.sock")
+}
+
+fn configuration(dir: &Path) -> PathBuf {
+    dir.join("clamd.conf")
+}
+
+fn database(dir: &Path) -> PathBuf {
+    dir.join("database")
 }
 
 /// A body signature for the scanner test file (`NAME:TYPE:OFFSET:HEX`).
@@ -109,12 +172,25 @@ fn signature() -> String {
     format!("Eicar-Test-Signature:0:0:{}\n", hex.concat())
 }
 
-fn config_text(dir: &Path) -> String {
-    let user = if rustix::process::geteuid().is_root() { "User root\n" } else { "" };
-    format!(
-        "Foreground yes\nLocalSocket {}\nDatabaseDirectory {}\nStreamMaxLength 100M\nMaxScanSize 400M\nMaxFileSize 100M\n\
-         AlertEncrypted yes\nAlertOLE2Macros yes\nAlertExceedsMax yes\nMaxThreads 4\nSelfCheck 0\n{user}",
-        socket(dir).display(),
-        dir.join("database").display()
-    )
+fn config_text(dir: &Path, options: &[(&str, &str)]) -> String {
+    let usual = [
+        ("Foreground", "yes"),
+        ("StreamMaxLength", "100M"),
+        ("MaxScanSize", "400M"),
+        ("MaxFileSize", "100M"),
+        ("AlertEncrypted", "yes"),
+        ("AlertOLE2Macros", "yes"),
+        ("AlertExceedsMax", "yes"),
+        ("MaxThreads", "4"),
+        ("SelfCheck", "0"),
+    ];
+    let usual = usual.iter().filter(|(name, _)| options.iter().all(|(other, _)| other != name));
+    let mut text = format!("LocalSocket {}\nDatabaseDirectory {}\n", socket(dir).display(), database(dir).display());
+    for (name, value) in usual.chain(options) {
+        text.push_str(&format!("{name} {value}\n"));
+    }
+    if rustix::process::geteuid().is_root() {
+        text.push_str("User root\n");
+    }
+    text
 }

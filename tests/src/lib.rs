@@ -1,11 +1,14 @@
 //! Set-up shared by the end-to-end tests: the real programs, a private ClamAV, scratch directories, the expected outcomes.
 //!
-//! **Invariant:** nothing here stands in for a part of the line; the only thing played is a scanner that lies, in
-//! [`fake_clamd`].
+//! **Invariant:** nothing here stands in for a part of the line; what is played lies: a scanner in [`fake_clamd`], a worker in
+//! [`lies`].
 
 pub mod clamd;
 pub mod expected;
 pub mod fake_clamd;
+pub mod fault;
+pub mod lies;
+pub mod relay;
 pub mod released;
 
 use anyhow::{Context as _, Result, ensure};
@@ -19,6 +22,7 @@ use testkit::Sample;
 
 pub use clamd::Clamd;
 pub use fake_clamd::{FakeClamd, ScanAnswer};
+pub use relay::Relay;
 
 /// A command that runs `program`.
 #[expect(clippy::disallowed_methods, reason = "the tests run the programs as a person would, from outside")]

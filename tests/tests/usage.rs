@@ -2,8 +2,9 @@
 //! sentence, nothing released, and a chain that holds.
 
 use anyhow::{Result, ensure};
+use e2e::fault::{FAULT, check_fault, check_sentence};
 use e2e::released::{check_audit, check_release};
-use e2e::{Clamd, Ended, FakeClamd, ScanAnswer, Scratch, run, small_medium};
+use e2e::{Clamd, FakeClamd, ScanAnswer, Scratch, run, small_medium};
 use model::Reason;
 use model::report::{Outcome, SessionReport};
 use std::fs;
@@ -12,29 +13,6 @@ use std::process::Stdio;
 
 /// Exit status of usage and configuration errors.
 const USAGE: i32 = 2;
-/// Exit status of station faults.
-const FAULT: i32 = 3;
-
-/// Runs a session that a fault of the station must stop, and checks what it leaves; `said` must be in the sentence.
-fn check_fault(scratch: &Scratch, source: &Path, clamd: &str, policy: &str, said: &str) -> Result<()> {
-    let file = scratch.path("policy.toml");
-    fs::write(&file, policy)?;
-    let ended = run(scratch.process(source, clamd)?.arg("--policy").arg(file))?;
-    ensure!(ended.status == FAULT, "{ended:?}");
-    check_sentence(&ended, said)?;
-    ensure!(scratch.released_names()?.is_empty(), "{:?}", scratch.released_names()?);
-    ensure!(!scratch.path("report.json").exists(), "there is a report");
-    check_audit(scratch)
-}
-
-/// One line says what is wrong; the note about the first reviewer's key may stand before it.
-fn check_sentence(ended: &Ended, said: &str) -> Result<()> {
-    let lines: Vec<&str> = ended.stderr.lines().filter(|line| line.starts_with("schleuse: ")).collect();
-    ensure!(lines.len() == 1 && ended.stderr.contains(said), "`{said}` expected: {ended:?}");
-    ensure!(!ended.stderr.contains("panicked"), "{ended:?}");
-    Ok(())
-}
-
 /// Runs a session whose order is wrong; nothing may have been made.
 fn check_usage(scratch: &Scratch, source: &Path, release_to: Option<&Path>, policy: Option<&str>, said: &str) -> Result<()> {
     let mut command = scratch.process(source, "unix:/nowhere/clamd.sock")?;
@@ -109,9 +87,10 @@ fn a_rule_that_does_not_compile_stops_the_station() -> Result<()> {
     let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
     let rules = scratch.path("rules");
     fs::create_dir(&rules)?;
+    fs::write(rules.join("honest.yar"), "rule honest { condition: false }\n")?;
     fs::write(rules.join("broken.yar"), "rule broken { condition: no_such_thing }\n")?;
     let policy = format!("[scan]\nrules_dir = \"{}\"\n", rules.display());
-    check_fault(&scratch, &scratch.one_text_file("medium")?, &clamd.address(), &policy, "do not compile")
+    check_fault(&scratch, &scratch.one_text_file("medium")?, &clamd.address(), &policy, "broken.yar does not compile")
 }
 
 #[test]

@@ -273,29 +273,52 @@ pub struct Artefact {
     pages: Option<u32>,
 }
 
-/// What the verify worker said about finished bytes; the only thing an [`Artefact`] is made from.
+/// The verifier's yes to finished bytes; with the engines' verdict over the same bytes, what an [`Artefact`] is made from.
+///
+/// ```compile_fail
+/// // Its fields are private.
+/// let yes = model::item::Acceptance { digest: model::Digest([0; 32]), size_bytes: 0, pages: None };
+/// ```
+#[must_use]
 #[derive(Debug)]
 pub struct Acceptance {
-    /// SHA-256 of the bytes that were verified, computed by the supervisor.
-    pub digest: Digest,
-    /// Their length.
-    pub size_bytes: u64,
-    /// Pages, for a PDF.
-    pub pages: Option<u32>,
-    /// Joined verdict of the engines over the artefact itself.
-    pub verdict: Verdict,
+    digest: Digest,
+    size_bytes: u64,
+    pages: Option<u32>,
+}
+
+impl Acceptance {
+    /// The verifier was given content of this digest and length, and accepted it as a document of so many pages (`None` for
+    /// what is no PDF).
+    ///
+    /// Only where that answer arrives may this be called; `clippy.toml` bans it everywhere else.
+    pub const fn by_verifier(digest: Digest, size_bytes: u64, pages: Option<u32>) -> Self {
+        Self { digest, size_bytes, pages }
+    }
 }
 
 impl Artefact {
-    /// Makes an artefact of bytes the verifier accepted and the engines found clear.
+    /// Makes an artefact of bytes the verifier accepted, when the engines' verdict over them is clear; it is computed here.
     ///
     /// # Errors
-    /// The acceptance, when the engines' verdict over the artefact is not clear.
-    pub fn accept(acceptance: Acceptance, extension: &str) -> Result<Self, Acceptance> {
-        if acceptance.verdict != Verdict::Clear {
-            return Err(acceptance);
+    /// The verdict, when it is not clear.
+    ///
+    /// ```compile_fail
+    /// // There is no other way, and none without the verifier's acceptance.
+    /// let artefact = model::item::Artefact { digest: model::Digest([0; 32]), size_bytes: 0, extension: String::new(), pages: None };
+    /// ```
+    pub fn accept(
+        acceptance: Acceptance,
+        extension: &str,
+        findings: &[Finding],
+        coverage: &[crate::Coverage],
+        required: &[&str],
+    ) -> Result<Self, Verdict> {
+        let Acceptance { digest, size_bytes, pages } = acceptance;
+        match crate::judge(findings, coverage, required) {
+            Verdict::Clear => Ok(Self { digest, size_bytes, extension: extension.to_owned(), pages }),
+            verdict => Err(verdict),
         }
-        Ok(Self { digest: acceptance.digest, size_bytes: acceptance.size_bytes, extension: extension.to_owned(), pages: acceptance.pages })
     }
     /// SHA-256 of the artefact.
     pub const fn digest(&self) -> Digest {

@@ -43,8 +43,17 @@ pub enum StationFault {
     #[error("the session report did not pass the verifier ({0}); this is a defect of the program")]
     ReportRejected(String),
     /// A rule file does not compile.
-    #[error("the YARA rules do not compile; run `schleuse rules test` to see where")]
-    Rules,
+    #[error("the YARA rule file {file} does not compile")]
+    Rules {
+        /// Which, escaped.
+        file: String,
+    },
+    /// No inspector would take the rules.
+    #[error("no inspector could load the YARA rules: {what}")]
+    RulesNotLoaded {
+        /// What happened to it.
+        what: String,
+    },
     /// The office suite is absent.
     #[error(
         "LibreOffice is not installed at {path}. Install it (Debian: `apt-get install --no-install-recommends \

@@ -149,7 +149,7 @@ impl<'a> Session<'a> {
         // Started now, so that rules that do not compile stop the session before anything is read.
         inspectors.with(|_| Ok(())).map_err(|trouble| match trouble {
             crate::workers::Trouble::Station(fault) => fault,
-            _ => StationFault::Rules,
+            other => StationFault::RulesNotLoaded { what: format!("{other:?}") },
         })?;
         let yara = EngineStamp {
             name: "yara".into(),

@@ -66,6 +66,23 @@ pub enum ScanFault {
         /// What the policy allows.
         max_days: u32,
     },
+    /// The signatures are dated in the future: either the date or the clock is wrong, and with it every age.
+    #[error(
+        "the ClamAV signatures are of {date}, which is {ahead_days} days ahead of this machine's clock; set the clock, then \
+         start again"
+    )]
+    Ahead {
+        /// Their date.
+        date: String,
+        /// How far ahead.
+        ahead_days: i64,
+    },
+    /// Another daemon answers than at the beginning of the session.
+    #[error("ClamAV at {address} is not the one the session began with (another version or signature set); start again")]
+    Replaced {
+        /// Where.
+        address: String,
+    },
     /// Nobody knows how old the signatures are.
     #[error(
         "ClamAV at {address} does not say how old its signatures are, and its database files cannot be looked at from here. \

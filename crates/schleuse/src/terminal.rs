@@ -115,7 +115,8 @@ fn outcome_text(item: &ItemLine) -> String {
     if let Some(pages) = item.outputs.iter().find_map(|o| o.pages) {
         let _ = write!(text, ", {pages} page{}", if pages == 1 { "" } else { "s" });
     }
-    let removed: u32 = item.removed.iter().map(|r| r.count).sum();
+    // Counts come from workers and may be absurd; their sum is not to be.
+    let removed: u64 = item.removed.iter().map(|r| u64::from(r.count)).sum();
     if removed > 0 {
         let mut kinds: Vec<&str> = item.removed.iter().map(|r| r.kind.as_str()).collect();
         kinds.dedup();

@@ -11,6 +11,7 @@
 
 pub mod archive;
 pub mod bits;
+pub mod container;
 pub mod image;
 pub mod manifest;
 pub mod media;
@@ -21,6 +22,7 @@ mod samples;
 pub mod tree;
 
 pub use archive::{ZipBuilder, gzip_of, tar_of, zip_of};
+pub use container::{iso_of, seven_zip_of};
 pub use image::{jpeg_of, png_of};
 pub use manifest::{Manifest, manifest_toml};
 pub use media::{Partition, fat32_image, write_fat32_image};

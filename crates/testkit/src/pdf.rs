@@ -199,6 +199,15 @@ pub fn pdf_with_active_content(text: &str) -> Vec<u8> {
     })
 }
 
+/// A PDF with a file attached, compressed.
+pub fn pdf_with_attachment(text: &str, name: &str, bytes: &[u8]) -> Vec<u8> {
+    document(&[Page::Text(text.to_owned())], |pdf| {
+        let file = pdf.stream("/Type /EmbeddedFile /Filter /FlateDecode", &bits::zlib(bytes));
+        let spec = pdf.add(format!("<< /Type /Filespec /F ({name}) /UF ({name}) /EF << /F {file} 0 R >> >>"));
+        format!("/Names << /EmbeddedFiles << /Names [({name}) {spec} 0 R] >> >>")
+    })
+}
+
 /// A PDF that needs a password to open (RC4, 128 bits: standard security handler, revision 3).
 ///
 /// # Errors

@@ -127,6 +127,11 @@ pub struct FrameReader<R: Read> {
 }
 
 impl<R: Read> FrameReader<R> {
+    /// The reader underneath; nothing it gave is kept here between frames.
+    pub const fn get_ref(&self) -> &R {
+        &self.reader
+    }
+
     /// The reader underneath.
     pub const fn get_mut(&mut self) -> &mut R {
         &mut self.reader

@@ -2,7 +2,7 @@
 
 use crate::answers::{Members, failed};
 use flatpdf::verify::{Kind, VerifyLimits};
-use inspect::{Content, Rules};
+use inspect::{Content, Rules, RulesError};
 use medium::ReadLimits;
 use render::office::OfficeExit;
 use render::{Fonts, WireSink, verify};
@@ -41,7 +41,14 @@ pub fn serve<W: Write>(
                 state.rules = Some(rules);
                 out.control(&Answer::Done)
             }
-            Err(_) => failed(out, Failure::Rules, 0),
+            // Which file; one past the last when it is the engine itself.
+            Err(error) => {
+                let position = match &error {
+                    RulesError::Compile { name, .. } => sources.iter().position(|source| source.name == *name),
+                    RulesError::Engine(_) => None,
+                };
+                failed(out, Failure::Rules, position.unwrap_or(sources.len()) as u64)
+            }
         },
         (Role::Inspect, request, Some(input)) => inspection(state, request, input, out),
         (Role::Render, Request::RebuildText { format, max_output_bytes }, Some(input)) => {

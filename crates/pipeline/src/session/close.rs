@@ -140,10 +140,10 @@ impl Session<'_> {
             let file = self.shared.spool.put(&pdf)?;
             let verdict = self
                 .shared
-                .blocking(move |shared| workers::verify(&shared.worker, &shared.settings.policy, &file, VerifyKind::ReportPdf))
+                .blocking(move |shared| workers::verify(&shared.worker, &shared.settings.policy, &file, VerifyKind::ReportPdf, None))
                 .await;
             match verdict {
-                Ok(Ok(_pages)) => drop(release.add_record(name, &pdf)?),
+                Ok(Ok(_acceptance)) => drop(release.add_record(name, &pdf)?),
                 Ok(Err(code)) => return Err(StationFault::ReportRejected(code.escaped())),
                 Err(workers::Trouble::Station(fault)) => return Err(fault),
                 Err(trouble) => return Err(StationFault::ReportRejected(format!("{trouble:?}"))),

@@ -1,7 +1,7 @@
 //! Convert: pixels → PDF or image, text → text, archive → members; what comes out is verified before it counts.
 
 use super::verify::{Refused, Verify};
-use super::{Shared, conversion_finding, hold_for_trouble, own_removed};
+use super::{Shared, conversion_finding, hold_for_trouble, listed, own_removed};
 use crate::encode;
 use crate::fault::StationFault;
 use crate::line::Stage;
@@ -34,6 +34,8 @@ struct Made {
     bytes: SpoolFile,
     kind: VerifyKind,
     extension: &'static str,
+    /// Pages, for a PDF.
+    pages: Option<u32>,
     findings: Vec<Finding>,
     removed: Vec<Removed>,
 }
@@ -55,7 +57,7 @@ impl Stage for Convert {
         };
         item.add_findings(made.findings);
         item.add_removed(made.removed);
-        match self.verify.run(&made.bytes, made.kind, made.extension).await? {
+        match self.verify.run(&made.bytes, made.kind, made.pages, made.extension).await? {
             Ok(artefact) => Ok(Step::Advance(item.sanitised(vec![artefact]))),
             Err(Refused::Rejected(findings)) => {
                 item.add_findings(findings);
@@ -138,11 +140,15 @@ fn flatten(shared: &Shared, content: &SpoolFile, request: &Request) -> Result<Ma
     let settings = PageSettings { jpeg_quality: policy.convert.jpeg_quality, ..PageSettings::default() };
     // BOUND: one page being encoded and one waiting; with the one being received that is three pages of pixels.
     let (to_encoder, pages) = sync_channel::<(u32, PageIn)>(1);
-    let (document, findings) = std::thread::scope(|scope| {
+    let (document, findings, pages) = std::thread::scope(|scope| {
         let encoder = scope.spawn(move || {
             let (mut document, mut findings) = (Document::new(None), Vec::new());
             for (index, page) in pages {
                 let page = page_of(index, page, &mut findings);
+                // Kept short while it grows: pages times findings of a page is a large number.
+                if findings.len() > 2_000 {
+                    findings = listed(findings);
+                }
                 document.push(encode_page(&page, &settings).map_err(|_| Trouble::Protocol("page"))?);
             }
             Ok::<_, Trouble>((document, findings))
@@ -153,14 +159,15 @@ fn flatten(shared: &Shared, content: &SpoolFile, request: &Request) -> Result<Ma
         });
         drop(to_encoder);
         let encoded = encoder.join().unwrap_or(Err(Trouble::Protocol("page encoder")))?;
-        rendered.map(|_| encoded)
+        let (document, findings) = encoded;
+        rendered.map(|rendered| (document, listed(findings), rendered.pages))
     })?;
     let bytes = document.finish().map_err(|_| Trouble::Protocol("document"))?;
     if bytes.len() as u64 > policy.convert.max_output_bytes {
         return Err(Trouble::Failed(Failure::LimitOutput, policy.convert.max_output_bytes));
     }
     let bytes = put(shared, &bytes)?;
-    Ok(Made { bytes, kind: VerifyKind::Pdf, extension: "pdf", findings, removed: Vec::new() })
+    Ok(Made { bytes, kind: VerifyKind::Pdf, extension: "pdf", pages: Some(pages), findings, removed: Vec::new() })
 }
 
 fn page_of(index: u32, page: PageIn, findings: &mut Vec<Finding>) -> Page {
@@ -212,7 +219,8 @@ fn rebuild_image(shared: &Shared, content: &SpoolFile, format: Format) -> Result
     };
     let (bytes, kind, extension) = image_bytes(format, &start, &pixels, policy.convert.jpeg_quality)?;
     let bytes = put(shared, &bytes)?;
-    Ok(Made { bytes, kind, extension, findings: seen.into_iter().map(conversion_finding).collect(), removed: Vec::new() })
+    let findings = listed(seen.into_iter().map(conversion_finding));
+    Ok(Made { bytes, kind, extension, pages: None, findings, removed: Vec::new() })
 }
 
 fn image_bytes(format: Format, start: &PageStart, pixels: &[u8], quality: u8) -> Result<(Vec<u8>, VerifyKind, &'static str), Trouble> {
@@ -226,8 +234,8 @@ fn image_bytes(format: Format, start: &PageStart, pixels: &[u8], quality: u8) ->
 fn rebuild_text(shared: &Shared, content: &SpoolFile, format: Format) -> Result<Made, Trouble> {
     let (bytes, removed, findings) = workers::rebuild_text(&shared.worker, &shared.settings.policy, content, format, &shared.spool)?;
     let kind = if format == Format::Csv { VerifyKind::Csv } else { VerifyKind::Text };
-    let findings = findings.into_iter().map(conversion_finding).collect();
-    Ok(Made { bytes, kind, extension: "txt", findings, removed: own_removed(removed) })
+    let findings = listed(findings.into_iter().map(conversion_finding));
+    Ok(Made { bytes, kind, extension: "txt", pages: None, findings, removed: own_removed(removed) })
 }
 
 fn put(shared: &Shared, bytes: &[u8]) -> Result<SpoolFile, Trouble> {

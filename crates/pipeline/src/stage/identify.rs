@@ -1,6 +1,6 @@
 //! Identify: what the bytes are, and what YARA sees in them; one question to the confined inspector.
 
-use super::{Shared, hold_for_trouble, own_finding, own_removed};
+use super::{Shared, hold_for_trouble, listed, own_finding, own_removed};
 use crate::fault::StationFault;
 use crate::line::Stage;
 use model::item::{Identified, Item, Spooled, Step};
@@ -25,7 +25,7 @@ impl Stage for Identify {
             Err(trouble) => return hold_for_trouble(item, trouble, None),
         };
         let format = inspected.format;
-        item.add_findings(inspected.findings.into_iter().take(200).map(own_finding));
+        item.add_findings(listed(inspected.findings.into_iter().map(own_finding)));
         item.add_findings(self.0.yara_findings(inspected.yara, inspected.yara_complete));
         item.add_removed(own_removed(inspected.active));
         let claimed = &item.provenance().claimed_extension;

@@ -20,6 +20,7 @@ use crate::workers::{InspectorPool, Trouble};
 use model::item::{Item, State};
 use model::{ActiveContent, Effect, EngineStamp, Finding, FindingCode, Format, Reason, Removed, Step};
 use spool::{Spool, SpoolFile};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -52,8 +53,7 @@ impl Shared {
     }
 
     pub(crate) fn yara_findings(&self, hits: Vec<YaraHit>, complete: bool) -> Vec<Finding> {
-        // BOUND: a file that matches more rules than this says no more than one that matches this many.
-        let mut findings: Vec<Finding> = hits.into_iter().take(200).map(|hit| self.yara_finding(hit)).collect();
+        let mut findings = listed(hits.into_iter().map(|hit| self.yara_finding(hit)));
         if !complete {
             let detail = format!("yara_timeout_seconds = {}", self.inspectors.yara_timeout_seconds());
             findings.push(Finding::new(FindingCode::YaraError, Effect::Undetermined, self.yara.clone(), detail));
@@ -94,6 +94,20 @@ pub(crate) fn own_finding(raw: RawFinding) -> Finding {
         _ => Effect::Note,
     };
     Finding::own(raw.code, raw.effect.max(least), shown(raw.detail))
+}
+
+/// Findings for a line of the report: beyond 200 the worst ones, and that there were more. What is left out is no worse
+/// than what is listed, so it cannot make a verdict better.
+pub(crate) fn listed(findings: impl IntoIterator<Item = Finding>) -> Vec<Finding> {
+    // BOUND: a report line stays readable, and neither foreign content nor a lying worker can make it endless.
+    const LISTED: usize = 200;
+    let mut findings: Vec<Finding> = findings.into_iter().collect();
+    if findings.len() > LISTED {
+        findings.sort_by_key(|finding| Reverse(finding.effect));
+        findings.truncate(LISTED);
+        findings.push(Finding::own(FindingCode::LimitHit, Effect::Note, format!("only the {LISTED} worst findings are listed")));
+    }
+    findings
 }
 
 /// A finding made while converting: the verdict is already there, so it counts as the worker says.
@@ -151,5 +165,16 @@ mod tests {
         assert_eq!(removed.len(), 201);
         assert_eq!(removed.iter().map(|r| r.count).sum::<u32>(), 500);
         assert_eq!(removed.last(), Some(&Removed { kind: ActiveContent::Hyperlink, name: None, count: 100 }));
+    }
+
+    #[test]
+    fn the_worst_finding_is_listed_wherever_it_stands() {
+        let note = Finding::own(FindingCode::ActiveContent, Effect::Note, "");
+        let worst = Finding::own(FindingCode::Encrypted, Effect::Undetermined, "the last of many");
+        let findings = listed(std::iter::repeat_n(note.clone(), 5_000).chain([worst.clone()]));
+        assert_eq!(findings.len(), 201);
+        assert!(findings.contains(&worst));
+        assert_eq!(findings.last().map(|f| f.detail.as_str()), Some("only the 200 worst findings are listed"));
+        assert_eq!(listed([note.clone(), worst.clone()]), [note, worst]);
     }
 }

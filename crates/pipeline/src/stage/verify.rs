@@ -4,8 +4,8 @@ use super::scan::{REQUIRED, YARA, ask_engines};
 use super::{Shared, own_finding};
 use crate::fault::StationFault;
 use crate::workers::{self, Trouble};
-use model::item::{Acceptance, Artefact};
-use model::{Coverage, Effect, Finding, FindingCode, judge};
+use model::item::Artefact;
+use model::{Coverage, Effect, Finding, FindingCode};
 use scan::Engine;
 use spool::SpoolFile;
 use std::sync::Arc;
@@ -28,17 +28,18 @@ pub(crate) enum Refused {
 }
 
 impl Verify {
-    /// Judges `bytes` in the spool; `extension` is the kind they are released as.
+    /// Judges `bytes` in the spool, of `pages` pages where that is known; `extension` is the kind they are released as.
     pub(crate) async fn run(
         &self,
         bytes: &SpoolFile,
         kind: VerifyKind,
+        pages: Option<u32>,
         extension: &str,
     ) -> Result<Result<Artefact, Refused>, StationFault> {
         let file = bytes.clone();
-        let verdict = self.shared.blocking(move |shared| workers::verify(&shared.worker, &shared.settings.policy, &file, kind)).await;
-        let pages = match verdict {
-            Ok(Ok(pages)) => pages,
+        let asked = self.shared.blocking(move |shared| workers::verify(&shared.worker, &shared.settings.policy, &file, kind, pages));
+        let acceptance = match asked.await {
+            Ok(Ok(acceptance)) => acceptance,
             Ok(Err(code)) => return Ok(Err(Refused::Rejected(vec![rejected(code.escaped())]))),
             Err(Trouble::Station(fault)) => return Err(fault),
             Err(trouble) => return Ok(Err(Refused::Trouble(trouble))),
@@ -57,13 +58,7 @@ impl Verify {
             Err(Trouble::Station(fault)) => return Err(fault),
             Err(trouble) => return Ok(Err(Refused::Trouble(trouble))),
         }
-        let acceptance = Acceptance {
-            digest: bytes.digest,
-            size_bytes: bytes.size_bytes,
-            pages: matches!(kind, VerifyKind::Pdf | VerifyKind::ReportPdf).then_some(pages),
-            verdict: judge(&findings, &coverage, REQUIRED),
-        };
-        Ok(Artefact::accept(acceptance, extension).map_err(|_| {
+        Ok(Artefact::accept(acceptance, extension, &findings, &coverage, REQUIRED).map_err(|_| {
             findings.retain(|f| f.effect > Effect::Strip);
             Refused::Rejected(findings.into_iter().map(|f| Finding { code: FindingCode::ArtefactMatch, ..f }).collect())
         }))

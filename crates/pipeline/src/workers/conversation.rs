@@ -166,9 +166,10 @@ impl Conversation {
         }
     }
 
-    /// Whether the worker can be given another request.
-    pub(crate) const fn at_rest(&self) -> bool {
-        self.at_rest
+    /// Whether the worker can be given another request: the last one is answered to its end, and it neither said anything
+    /// since nor hung up. What it says unasked would be heard as the answer to the next request.
+    pub(crate) fn at_rest(&self) -> bool {
+        self.at_rest && self.frames.get_ref().is_quiet()
     }
 
     fn ended(&mut self) -> Trouble {
@@ -220,6 +221,11 @@ struct Deadlined {
 impl Deadlined {
     fn restart(&mut self) {
         self.until = Instant::now() + self.wall;
+    }
+    /// Whether nothing can be read now, the end of the pipe included. Does not wait.
+    fn is_quiet(&self) -> bool {
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut [PollFd::from_borrowed_fd(self.answers.as_fd(), PollFlags::IN)], Some(&now)), Ok(0))
     }
     fn waited(&self) -> u64 {
         if Instant::now() >= self.until { self.wall.as_secs() } else { self.silent.as_secs() }

@@ -5,7 +5,7 @@
 use super::conversation::{Conversation, Heard, Trouble};
 use crate::fault::StationFault;
 use model::policy::{Policy, WorkerPolicy};
-use model::{Format, Untrusted};
+use model::{Format, Untrusted, escape_text};
 use sandbox::Role;
 use spool::{Spool, SpoolFile, SpoolWriter};
 use std::os::fd::AsFd as _;
@@ -60,8 +60,7 @@ impl InspectorPool {
     /// # Errors
     /// The job's trouble, or the trouble of starting an inspector.
     pub fn with<T>(&self, job: impl FnOnce(&mut Inspector) -> Result<T, Trouble>) -> Result<T, Trouble> {
-        let resting = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut inspector = match resting {
+        let mut inspector = match self.resting() {
             Some(inspector) => inspector,
             None => self.start()?,
         };
@@ -74,13 +73,30 @@ impl InspectorPool {
         done
     }
 
+    /// An inspector that has been silent since its last answer. One that has not, or has ended, is dropped: what it said
+    /// unasked is not this item's trouble.
+    fn resting(&self) -> Option<Inspector> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(inspector) = idle.pop() {
+            if inspector.0.at_rest() {
+                return Some(inspector);
+            }
+        }
+        None
+    }
+
     fn start(&self) -> Result<Inspector, Trouble> {
         let wall = Duration::from_secs(self.policy.wall_seconds.into());
         let mut conversation = Conversation::start(&self.program, Role::Inspect, &self.policy, wall, None)?;
         conversation.ask(&Request::LoadRules(self.rules.as_ref().clone()), None)?;
         match conversation.hear() {
             Ok(Heard::Answer(Answer::Done)) => Ok(Inspector(conversation)),
-            Err(Trouble::Failed(Failure::Rules, _)) => Err(Trouble::Station(StationFault::Rules)),
+            Err(Trouble::Failed(Failure::Rules, position)) => {
+                // The name is ours; a position nobody has is no name.
+                let file = usize::try_from(position).ok().and_then(|position| self.rules.get(position));
+                let file = file.map_or_else(|| "(which one, the inspector does not say)".into(), |rule| escape_text(&rule.name));
+                Err(Trouble::Station(StationFault::Rules { file }))
+            }
             Err(trouble) => Err(trouble),
             Ok(_) => Err(Trouble::Protocol("answer to the rules")),
         }

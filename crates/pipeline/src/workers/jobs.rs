@@ -2,6 +2,7 @@
 
 use super::conversation::{Conversation, Heard, Trouble};
 use super::inspector::{append, finish, writer};
+use model::item::Acceptance;
 use model::policy::Policy;
 use model::{Format, Untrusted};
 use sandbox::Role;
@@ -72,18 +73,34 @@ fn rebuilt(
     }
 }
 
-/// Has the strict verifier judge an artefact: its pages, or the code it was rejected with. Blocking.
+/// Has the strict verifier judge an artefact, which has `pages` pages where that is known: its acceptance, or the code it was
+/// rejected with. Blocking.
 ///
 /// # Errors
-/// [`Trouble`].
-pub fn verify(program: &Path, policy: &Policy, artefact: &SpoolFile, kind: VerifyKind) -> Result<Result<u32, Untrusted<String>>, Trouble> {
+/// [`Trouble`]; among others when the verifier accepts another number of pages than there are.
+pub fn verify(
+    program: &Path,
+    policy: &Policy,
+    artefact: &SpoolFile,
+    kind: VerifyKind,
+    pages: Option<u32>,
+) -> Result<Result<Acceptance, Untrusted<String>>, Trouble> {
     let wall = Duration::from_secs(policy.worker.wall_seconds.into());
     let mut conversation = Conversation::start(program, Role::Verify, &policy.worker, wall, None)?;
     let file = artefact.open().map_err(|error| Trouble::Station(error.into()))?;
     let max_bytes = policy.convert.max_page_pixels.saturating_mul(4).max(artefact.size_bytes);
     conversation.ask(&Request::Verify { kind, max_pages: policy.convert.max_pages, max_bytes }, Some(file.as_fd()))?;
     match conversation.hear()? {
-        Heard::Answer(Answer::Accepted { pages }) => Ok(Ok(pages)),
+        // It cannot have read these bytes and counted otherwise.
+        Heard::Answer(Answer::Accepted { pages: counted }) if pages.is_some_and(|pages| pages != counted) => {
+            Err(Trouble::Protocol("number of pages accepted"))
+        }
+        Heard::Answer(Answer::Accepted { pages: counted }) => {
+            let counted = matches!(kind, VerifyKind::Pdf | VerifyKind::ReportPdf).then_some(counted);
+            #[expect(clippy::disallowed_methods, reason = "the one place: the verifier has just accepted this content")]
+            let acceptance = Acceptance::by_verifier(artefact.digest, artefact.size_bytes, counted);
+            Ok(Ok(acceptance))
+        }
         Heard::Answer(Answer::Rejected { code, .. }) => Ok(Err(Foreign::into_untrusted(code))),
         _ => Err(Trouble::Protocol("answer to verify")),
     }

@@ -6,18 +6,28 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test, both are how it fails")]
 
-mod lies;
 mod told;
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     if let Ok((role, limits)) = sandbox::arguments() {
-        return lies::serve(role, &limits);
+        return e2e::lies::serve(role, &limits);
     }
-    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
-    let chosen = told::TESTS.iter().filter(|(name, _)| name.contains(&filter));
-    let failed = chosen.filter(|(name, test)| {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let given = |word: &str| arguments.iter().any(|argument| argument == word);
+    if given("--list") {
+        // How test runners ask for the names; none is ignored.
+        let listed = if given("--ignored") { &[] } else { told::TESTS };
+        for (name, _) in listed {
+            println!("{name}: test");
+        }
+        return ExitCode::SUCCESS;
+    }
+    let filter = arguments.iter().find(|word| !word.starts_with('-')).map_or("", String::as_str);
+    let wanted = |name: &str| if given("--exact") { name == filter } else { name.contains(filter) };
+    let chosen: Vec<_> = told::TESTS.iter().filter(|(name, _)| wanted(name)).collect();
+    let failed = chosen.iter().filter(|(name, test)| {
         let failed = std::panic::catch_unwind(test).is_err();
         println!("test {name} ... {}", if failed { "FAILED" } else { "ok" });
         failed

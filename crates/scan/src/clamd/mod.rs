@@ -3,7 +3,7 @@
 //! The client crate has no time-outs and no typed reply (it reads until the daemon closes), so both are ours: the
 //! connection is wrapped to cap the reply, every exchange has a deadline, and the reply is parsed by [`reply`].
 
-mod database;
+mod local;
 pub mod reply;
 mod transport;
 
@@ -15,12 +15,15 @@ use reply::Reply;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-use transport::Transport;
+use transport::{Early, Transport};
 
 /// Bytes per INSTREAM chunk: 64 KiB is nearly twice as fast as the client's default of 4 KiB.
 const CHUNK_BYTES: usize = 64 << 10;
-/// Deadline of PING and VERSION.
+/// Longest wait for the answer to VERSION, unless `scan.clamd_timeout_seconds` is less.
+// BOUND: the daemon answers at once, whatever it is scanning; ten seconds survive a machine that is swapping.
 const SHORT_WAIT: Duration = Duration::from_secs(10);
+/// Signatures may be dated this far ahead of the clock: the header's time zone is not read, and clocks differ.
+const AHEAD_DAYS: i64 = 1;
 /// Where Debian and others put the daemon's socket.
 const USUAL_SOCKETS: &[&str] = &["/run/clamav/clamd.ctl", "/var/run/clamav/clamd.ctl", "/run/clamd.scan/clamd.sock", "/tmp/clamd.socket"];
 
@@ -70,6 +73,10 @@ impl std::fmt::Display for ClamdAddress {
 pub struct ClamAv {
     address: ClamdAddress,
     stamp: EngineStamp,
+    /// What it answered to VERSION when the session began.
+    version: Vec<u8>,
+    /// Whether a heuristic's alert means that no signature matched anywhere; `false` when that is not known.
+    signatures_first: bool,
     stream_max_bytes: u64,
     timeout: Duration,
 }
@@ -85,12 +92,15 @@ impl ClamAv {
     /// # Errors
     /// [`ScanFault`]: nobody there, not ClamAV, signatures too old or of unknown age.
     pub async fn connect(address: &ClamdAddress, policy: &model::policy::ScanPolicy, now_unix_seconds: i64) -> Result<Self, ScanFault> {
-        let (address, version) = find(address).await?;
+        let timeout = Duration::from_secs(policy.clamd_timeout_seconds.into());
+        let (address, answer) = find(address, timeout).await?;
         let unreadable = || ScanFault::NotClamAv { address: address.to_string() };
-        let version = reply::parse_version(&version).ok_or_else(unreadable)?;
-        let dated = match version.signature_date {
-            Some(date) => Some(date),
-            None => database::newest_signature_date(&address).await,
+        let version = reply::parse_version(&answer).ok_or_else(unreadable)?;
+        let configuration = local::configuration(&address).await;
+        let dated = match (version.signature_date, &configuration) {
+            (Some(date), _) => Some(date),
+            (None, Some(configuration)) => local::newest_signature_date(configuration).await,
+            (None, None) => None,
         };
         let date = dated.ok_or_else(|| ScanFault::AgeUnknown { address: address.to_string() })?;
         let age_days = (now_unix_seconds - date.unix_timestamp()).div_euclid(86_400);
@@ -98,11 +108,16 @@ impl ClamAv {
         if age_days > i64::from(policy.max_signature_age_days) {
             return Err(ScanFault::Stale { date: shown, age_days, max_days: policy.max_signature_age_days });
         }
+        if -age_days > AHEAD_DAYS {
+            return Err(ScanFault::Ahead { date: shown, ahead_days: -age_days });
+        }
         Ok(Self {
             address,
             stamp: EngineStamp { name: Self::NAME.into(), version: version.engine, signatures: Some(shown) },
+            version: answer,
+            signatures_first: configuration.is_some_and(|text| local::signatures_come_first(&text)),
             stream_max_bytes: policy.clamd_stream_max_bytes,
-            timeout: Duration::from_secs(policy.clamd_timeout_seconds.into()),
+            timeout,
         })
     }
 
@@ -124,14 +139,37 @@ impl ClamAv {
         let exchange = tokio::time::timeout(deadline, client::scan_file(&subject.path, transport, Some(CHUNK_BYTES)));
         match exchange.await {
             Ok(Ok(bytes)) => Ok(self.judge_reply(&bytes)),
-            Ok(Err(error)) => {
-                // A daemon that is gone altogether is the station's trouble; one that hangs up on this content is the item's.
-                ping(&self.address).await?;
-                Ok(self.report(FindingCode::ClamavError, Effect::Undetermined, format!("connection: {}", error.kind())))
-            }
+            Ok(Err(error)) => match error.get_ref().and_then(|inner| inner.downcast_ref::<Early>()) {
+                Some(Early(said)) => Ok(self.judge_early(said)),
+                None => {
+                    // A daemon that is gone altogether is the station's trouble; one that hangs up on this content is the
+                    // item's.
+                    self.is_still_there().await?;
+                    Ok(self.report(FindingCode::ClamavError, Effect::Undetermined, format!("connection: {}", error.kind())))
+                }
+            },
             Err(_elapsed) => {
-                ping(&self.address).await?;
+                self.is_still_there().await?;
                 Ok(self.report(FindingCode::ClamavError, Effect::Undetermined, format!("no answer in {} s", deadline.as_secs())))
+            }
+        }
+    }
+
+    /// After trouble: somebody answers, and it is the daemon the session began with.
+    async fn is_still_there(&self) -> Result<(), ScanFault> {
+        if version(&self.address, self.timeout).await? == self.version {
+            Ok(())
+        } else {
+            Err(ScanFault::Replaced { address: self.address.to_string() })
+        }
+    }
+
+    /// What it said before it had all of the content can only be why it does not want it.
+    fn judge_early(&self, bytes: &[u8]) -> EngineReport {
+        match reply::parse_scan(bytes) {
+            Reply::SizeLimit | Reply::Error(_) => self.judge_reply(bytes),
+            Reply::Nothing | Reply::Found(_) | Reply::Unreadable => {
+                self.report(FindingCode::ClamavError, Effect::Undetermined, "an answer before the end of the content".into())
             }
         }
     }
@@ -141,8 +179,13 @@ impl ClamAv {
             Reply::Nothing => EngineReport { findings: Vec::new(), coverage: coverage(true) },
             Reply::Found(name) => {
                 let (code, effect, complete) = reply::meaning(&name);
-                let finding = Finding::new(code, effect, self.stamp.clone(), escape_text(&name));
-                EngineReport { findings: vec![finding], coverage: coverage(complete) }
+                let mut findings = vec![Finding::new(code, effect, self.stamp.clone(), escape_text(&name))];
+                let complete = complete && (code != FindingCode::ClamavMacros || self.signatures_first);
+                if code == FindingCode::ClamavMacros && !complete {
+                    let detail = "may have stopped at the macros: HeuristicScanPrecedence is not known to be no".to_owned();
+                    findings.push(Finding::new(FindingCode::ClamavError, Effect::Undetermined, self.stamp.clone(), detail));
+                }
+                EngineReport { findings, coverage: coverage(complete) }
             }
             Reply::SizeLimit => self.report(FindingCode::ClamavLimit, Effect::Undetermined, "StreamMaxLength of the daemon".into()),
             Reply::Error(text) => self.report(FindingCode::ClamavError, Effect::Undetermined, escape_text(&text)),
@@ -170,35 +213,27 @@ impl Engine for ClamAv {
     }
 }
 
-async fn find(address: &ClamdAddress) -> Result<(ClamdAddress, Vec<u8>), ScanFault> {
+async fn find(address: &ClamdAddress, timeout: Duration) -> Result<(ClamdAddress, Vec<u8>), ScanFault> {
     if *address != ClamdAddress::Auto {
-        return Ok((address.clone(), version(address).await?));
+        return Ok((address.clone(), version(address, timeout).await?));
     }
     for path in USUAL_SOCKETS {
         let candidate = ClamdAddress::Unix(path.into());
-        if let Ok(answer) = version(&candidate).await {
+        if let Ok(answer) = version(&candidate, timeout).await {
             return Ok((candidate, answer));
         }
     }
     Err(ScanFault::NotFound { looked_at: USUAL_SOCKETS.join(", ") })
 }
 
-async fn version(address: &ClamdAddress) -> Result<Vec<u8>, ScanFault> {
-    within(address, client::get_version(Transport::new(address))).await
-}
-
-async fn ping(address: &ClamdAddress) -> Result<(), ScanFault> {
-    match within(address, client::ping(Transport::new(address))).await?.as_slice() {
-        b"PONG\0" => Ok(()),
-        _ => Err(ScanFault::NotClamAv { address: address.to_string() }),
-    }
-}
-
-async fn within(address: &ClamdAddress, exchange: impl Future<Output = std::io::Result<Vec<u8>>>) -> Result<Vec<u8>, ScanFault> {
+async fn version(address: &ClamdAddress, timeout: Duration) -> Result<Vec<u8>, ScanFault> {
+    let wait = timeout.min(SHORT_WAIT);
     let unreachable = |source| ScanFault::Unreachable { address: address.to_string(), source };
-    match tokio::time::timeout(SHORT_WAIT, exchange).await {
+    match tokio::time::timeout(wait, client::get_version(Transport::new(address))).await {
         Ok(answer) => answer.map_err(unreachable),
-        Err(_elapsed) => Err(unreachable(std::io::ErrorKind::TimedOut.into())),
+        Err(_elapsed) => {
+            Err(unreachable(std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {} s", wait.as_secs()))))
+        }
     }
 }
 

@@ -43,8 +43,8 @@ pub fn meaning(name: &str) -> (FindingCode, Effect, bool) {
     } else if name.starts_with("Heuristics.Encrypted") {
         (FindingCode::ClamavEncrypted, Effect::Undetermined, false)
     } else if name.starts_with("Heuristics.OLE2.ContainsMacros") {
-        // Macros are taken out before anything is released, so this one is no verdict. With the daemon's default
-        // `HeuristicScanPrecedence no` it is reported only when no signature matched anywhere else in the content.
+        // Macros are taken out before anything is released, so this one is no verdict. With `HeuristicScanPrecedence no` it
+        // is reported only when no signature matched anywhere in the content; whether that is so is the caller's to know.
         (FindingCode::ClamavMacros, Effect::Strip, true)
     } else {
         (FindingCode::ClamavMatch, Effect::Malicious, true)
@@ -73,7 +73,8 @@ pub fn parse_version(bytes: &[u8]) -> Option<Version> {
 }
 
 fn single_line(bytes: &[u8]) -> Option<&str> {
-    let line = bytes.strip_suffix(b"\0").or_else(|| bytes.strip_suffix(b"\n"))?;
+    // Commands are sent in the `z` form, which is answered with a NUL at the end (clamd(8)).
+    let line = bytes.strip_suffix(b"\0")?;
     let text = std::str::from_utf8(line).ok()?;
     (!text.chars().any(char::is_control)).then_some(text)
 }
@@ -85,9 +86,23 @@ mod tests {
     #[test]
     fn only_the_exact_words_mean_nothing_found() {
         assert_eq!(parse_scan(b"stream: OK\0"), Reply::Nothing);
-        for lie in
-            [&b"stream: OK"[..], b"OK\0", b"stream: OK\0stream: Eicar FOUND\0", b"stream: ok\0", b"", b"\0", b"stream:  FOUND\0", b"\xff\0"]
-        {
+        for lie in [
+            // Of a session, of another command, for a file.
+            &b"1: stream: OK\0"[..],
+            b"fd[10]: OK\0",
+            b"/tmp/x: OK\0",
+            b"stream: OK\n",
+            b"stream: OK\0\0",
+            b" stream: OK\0",
+            b"stream: OK",
+            b"OK\0",
+            b"stream: OK\0stream: Eicar FOUND\0",
+            b"stream: ok\0",
+            b"",
+            b"\0",
+            b"stream:  FOUND\0",
+            b"\xff\0",
+        ] {
             assert_eq!(parse_scan(lie), Reply::Unreadable, "{lie:?}");
         }
         assert_eq!(parse_scan(b"stream: Eicar-Test FOUND\0"), Reply::Found("Eicar-Test".into()));

@@ -1,4 +1,5 @@
-//! The connection under the client crate: Unix or TCP, with a cap on what the daemon may send back.
+//! The connection under the client crate: Unix or TCP, with a cap on what the daemon may send back, and an ear for what it
+//! says before it was told everything.
 
 use super::ClamdAddress;
 use clamav_client::tokio::TransportProtocol;
@@ -60,8 +61,22 @@ impl AsyncRead for Capped {
     }
 }
 
+/// What the daemon said while content was still being sent: never an answer about that content.
+#[derive(Debug, thiserror::Error)]
+#[error("it answered before it had been sent everything")]
+pub struct Early(pub Vec<u8>);
+
 impl AsyncWrite for Capped {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let mut space = [0; 512];
+        let mut early = ReadBuf::new(&mut space);
+        if let Poll::Ready(heard) = Pin::new(&mut self.stream).poll_read(cx, &mut early) {
+            heard?;
+            if early.filled().is_empty() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+            return Poll::Ready(Err(io::Error::other(Early(early.filled().to_vec()))));
+        }
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,6 +2,7 @@
 
 use super::{prose, texts};
 use crate::archive::{ZipBuilder, gzip_of, tar_of, zip_of};
+use crate::container::{iso_of, seven_zip_of};
 use crate::office::ooxml;
 use crate::pdf;
 use crate::program::eicar;
@@ -145,6 +146,30 @@ fn test_files() -> Vec<Sample> {
             "The scanner test file in an archive in an archive.",
             zip_of(&[("innen.zip", in_zip)]),
             malicious(Format::Zip),
+        ),
+        Sample::new(
+            &at("eicar in 7z.7z"),
+            "The scanner test file in an archive only the scanner opens.",
+            seven_zip_of("eicar.com", &eicar()),
+            malicious(Format::SevenZip),
+        ),
+        Sample::new(
+            &at("eicar in iso.iso"),
+            "The scanner test file on a disc image only the scanner opens.",
+            iso_of("EICAR.COM;1", &eicar()),
+            malicious(Format::Iso),
+        ),
+        Sample::new(
+            &at("eicar im Anhang.pdf"),
+            "The scanner test file attached to a PDF.",
+            pdf::pdf_with_attachment("Anleitung\n\nBitte den Anhang öffnen.", "eicar.com", &eicar()),
+            malicious(Format::Pdf),
+        ),
+        Sample::new(
+            &at("eicar (verschlüsselt).zip"),
+            "The scanner test file where no scanner can see it.",
+            ZipBuilder::new().encrypted("eicar.com", &eicar(), b"infiziert").finish(),
+            Expected::withheld(Reason::Encrypted, Format::Zip),
         ),
     ]
 }

@@ -1,8 +1,11 @@
-//! How old the signatures are when the daemon itself does not say: read from its database files.
+//! What only a local daemon lets one see: its configuration, and from there how old its signatures are.
 //!
-//! `VERSION` carries a date only with the official daily database. For a local daemon the peer of its Unix socket leads
-//! to its configuration, that to the database directory, and there official files carry their build time in the header
-//! (`ClamAV-VDB:…`, 512 bytes of text); others count with the time they were last written.
+//! The peer of its Unix socket leads to its command line, that to its configuration, that to the database directory. There
+//! official files carry their build time in the header (`ClamAV-VDB:…`, 512 bytes of text); others count with the time they
+//! were last written. `VERSION` carries a date only with the official daily database.
+//!
+//! **Invariant:** what cannot be seen is unknown, never assumed. A peer that is not the daemon itself, nor the service
+//! manager that listens for it, is somebody in between, whose configuration says nothing.
 
 use super::ClamdAddress;
 use std::path::{Path, PathBuf};
@@ -14,21 +17,43 @@ const DEFAULT_DATABASE: &str = "/var/lib/clamav";
 const SIGNATURE_FILES: &[&str] =
     &["cvd", "cld", "cud", "hdb", "hsb", "mdb", "msb", "ndb", "ndu", "ldb", "ldu", "idb", "fp", "sfp", "yar", "yara", "cdb", "crb"];
 
-/// The newest date among the daemon's signature files, or `None` when they cannot be found.
-pub async fn newest_signature_date(address: &ClamdAddress) -> Option<OffsetDateTime> {
+/// The configuration of a local daemon; `None` when it cannot be read from here.
+pub async fn configuration(address: &ClamdAddress) -> Option<String> {
     let ClamdAddress::Unix(socket) = address else { return None };
     let stream = tokio::net::UnixStream::connect(socket).await.ok()?;
     let pid = stream.peer_cred().ok()?.pid()?;
-    let config = tokio::task::spawn_blocking(move || directory_of(pid).and_then(|dir| newest_in(&dir)));
-    config.await.ok()?
+    tokio::task::spawn_blocking(move || configuration_of(pid)).await.ok()?
 }
 
-fn directory_of(pid: i32) -> Option<PathBuf> {
+/// The newest date among the signature files of the daemon with this configuration, or `None` when there are none.
+pub async fn newest_signature_date(configuration: &str) -> Option<OffsetDateTime> {
+    let directory = values(configuration, "DatabaseDirectory").next().unwrap_or(DEFAULT_DATABASE).to_owned();
+    tokio::task::spawn_blocking(move || newest_in(Path::new(&directory))).await.ok()?
+}
+
+/// Whether the daemon looks for signatures in all of the content before it answers with a heuristic (clamd.conf(5),
+/// `HeuristicScanPrecedence`, default `no`).
+pub fn signatures_come_first(configuration: &str) -> bool {
+    values(configuration, "HeuristicScanPrecedence").all(|value| ["no", "false", "0"].iter().any(|no| value.eq_ignore_ascii_case(no)))
+}
+
+/// The values of an option; its name may be written in any case.
+fn values<'a>(configuration: &'a str, option: &'a str) -> impl Iterator<Item = &'a str> {
+    let named = move |line: &'a str| {
+        let (name, value) = line.trim().split_once(char::is_whitespace)?;
+        name.eq_ignore_ascii_case(option).then_some(value.trim())
+    };
+    configuration.lines().filter_map(named)
+}
+
+fn configuration_of(pid: i32) -> Option<String> {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    // The socket may be held by the service manager, process 1, until the daemon is wanted.
+    if pid != 1 && name.trim() != "clamd" {
+        return None;
+    }
     let command_line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let config = config_path(&command_line).unwrap_or_else(|| DEFAULT_CONFIG.into());
-    let text = std::fs::read_to_string(config).ok()?;
-    let named = text.lines().find_map(|line| line.trim().strip_prefix("DatabaseDirectory").map(|value| value.trim().to_owned()));
-    Some(named.map_or_else(|| DEFAULT_DATABASE.into(), PathBuf::from))
+    std::fs::read_to_string(config_path(&command_line).unwrap_or_else(|| DEFAULT_CONFIG.into())).ok()
 }
 
 fn config_path(command_line: &[u8]) -> Option<PathBuf> {
@@ -77,6 +102,17 @@ mod tests {
         assert_eq!(config_path(b"clamd\0--config-file=/a/b.conf\0"), Some("/a/b.conf".into()));
         assert_eq!(config_path(b"clamd\0-c\0/x\0"), Some("/x".into()));
         assert_eq!(config_path(b"clamd\0"), None);
+    }
+
+    #[test]
+    fn only_a_plain_no_or_silence_puts_signatures_first() {
+        assert!(signatures_come_first("LocalSocket /run/x\n# HeuristicScanPrecedence yes\n"));
+        assert!(signatures_come_first("heuristicscanprecedence No\n"));
+        for text in
+            ["HeuristicScanPrecedence yes", "  heuristicScanPrecedence\ttrue", "HeuristicScanPrecedence no\nHeuristicScanPrecedence 1"]
+        {
+            assert!(!signatures_come_first(text), "{text}");
+        }
     }
 
     #[test]

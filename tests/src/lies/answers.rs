@@ -1,94 +1,22 @@
-//! The worker's side. Confined like the real one, or the supervisor would not talk to it.
+//! Lies in well-formed answers, and what an honest answer looks like.
 
-use model::{Effect, FindingCode, Format};
-use sandbox::{Confined, Limits, Role};
+use model::{ActiveContent, Effect, FindingCode, Format};
 use std::fs::File;
-use std::io::{Read as _, Write as _};
-use std::process::ExitCode;
+use std::io::Write as _;
 use wire::{
-    Answer, EntryKind, Failure, Foreign, FrameWriter, Inspected, PageStart, PixelFormat, RawFinding, Request, TextPiece, WireError,
+    Answer, EntryKind, Failure, Foreign, FrameWriter, Inspected, PageStart, PixelFormat, RawFinding, RawRemoved, Request, TextPiece,
+    VerifyKind, WireError, YaraHit,
 };
 
 type Out = FrameWriter<File>;
 
-/// Confines itself, then answers requests until the supervisor has heard enough.
-pub fn serve(role: Role, limits: &Limits) -> ExitCode {
-    let Ok(mut confined) = sandbox::confine(role, limits) else { return ExitCode::FAILURE };
-    let mut out = FrameWriter::new(confined.answers().try_clone().unwrap());
-    let mut raw = confined.answers().try_clone().unwrap();
-    let mut job = 0;
-    while let Ok(Some((request, input))) = wire::receive_request(confined.job()) {
-        job += 1;
-        let Some(mut input) = input.map(File::from) else {
-            // Rules: the one request without content. A rule file that has this name does not compile.
-            let broken = matches!(&request, Request::LoadRules(rules) if rules.iter().any(|rule| rule.name == "broken"));
-            let answer = if broken { Answer::Failed { failure: Failure::Rules, number: 0 } } else { Answer::Done };
-            out.control(&answer).unwrap();
-            out.next_job();
-            continue;
-        };
-        let mut lie = String::new();
-        input.read_to_string(&mut lie).unwrap();
-        if lie == "hang up and stay" {
-            drop((out, raw));
-            *confined.answers() = input;
-            wait(&mut confined);
-            return ExitCode::SUCCESS;
-        }
-        if let Some(code) = end(&lie, job, &mut confined, &mut raw) {
-            return ExitCode::from(code);
-        }
-        // A supervisor that has heard enough closes the pipe, which is an error here and the end.
-        if tell(&lie, &request, &mut out).is_err() {
-            return ExitCode::SUCCESS;
-        }
-        out.next_job();
-    }
-    ExitCode::SUCCESS
-}
+/// Text that does something to a terminal, a web page or a reader's eyes.
+const DECEPTIVE: &str = "a\u{1b}[2J\u{202e}b\u{0}\n<script>";
+/// Width of a page that the verifier lies about, points.
+const LIED_ABOUT_PT: f32 = 4321.0;
 
-/// Until the supervisor closes the job channel.
-fn wait(confined: &mut Confined) {
-    while let Ok(Some(_)) = wire::receive_request(confined.job()) {}
-}
-
-/// Lies below the messages; the exit code of those that end the process.
-fn end(lie: &str, job: u32, confined: &mut Confined, raw: &mut File) -> Option<u8> {
-    let longest = wire::MAX_FRAME_BYTES as u32;
-    let frame = |version: u8, kind: u8, job: u32, length: u32, payload: &[u8]| {
-        [&[version, kind][..], &job.to_le_bytes(), &length.to_le_bytes(), payload].concat()
-    };
-    let told = match lie {
-        "exit 0" => return Some(0),
-        "exit 7" => return Some(7),
-        "abort" => std::process::abort(),
-        "socket" => {
-            // A forbidden system call; it kills every role but the office one, whose suite asks and gets an error.
-            return Some(if std::net::UdpSocket::bind("127.0.0.1:0").is_err() { 9 } else { 10 });
-        }
-        "silence" => Vec::new(),
-        "version" => frame(wire::VERSION + 1, 1, job, 1, &[0]),
-        "kind" => frame(wire::VERSION, 7, job, 0, &[]),
-        "length" => frame(wire::VERSION, 2, job, u32::MAX, &[]),
-        "one byte too long" => frame(wire::VERSION, 2, job, longest + 1, &[]),
-        "no bytes" => frame(wire::VERSION, 2, job, 0, &[]),
-        "garbage" => frame(wire::VERSION, 1, job, 20, &[0xFF; 20]),
-        // `Done`, and a byte behind it.
-        "trailing" => frame(wire::VERSION, 1, job, 2, &[0, 0]),
-        // `Done` of another job.
-        "job before" => frame(wire::VERSION, 1, job.wrapping_sub(1), 1, &[0]),
-        "job after" => frame(wire::VERSION, 1, job + 1, 1, &[0]),
-        "half a frame" => frame(wire::VERSION, 1, job, 20, &[1]),
-        _ => return None,
-    };
-    raw.write_all(&told).unwrap();
-    if lie != "half a frame" {
-        wait(confined);
-    }
-    Some(0)
-}
-
-fn tell(lie: &str, request: &Request, out: &mut Out) -> Result<(), WireError> {
+/// Answers one request.
+pub fn tell(lie: &str, content: &str, request: &Request, job: u32, out: &mut Out, raw: &mut File) -> Result<(), WireError> {
     match lie {
         "another answer" => return out.control(&Answer::InventoryEnd { entries: 1, bytes: 1 }),
         "bytes for an answer" => return out.bytes(b"bytes").and_then(|()| out.control(&Answer::InventoryEnd { entries: 0, bytes: 0 })),
@@ -100,25 +28,83 @@ fn tell(lie: &str, request: &Request, out: &mut Out) -> Result<(), WireError> {
     }
     match request {
         Request::Inspect { .. } if lie == "answers twice" => {
-            out.control(&inspected(Format::Txt))?;
-            out.control(&inspected(Format::Pdf))
+            // In one go, so that the second answer is there as soon as the first is.
+            let mut both = Vec::new();
+            let mut frames = FrameWriter::new(&mut both);
+            (1..job).for_each(|_| frames.next_job());
+            frames.control(&Answer::Inspected(inspected(Format::Txt)))?;
+            frames.control(&Answer::Inspected(inspected(Format::Pdf)))?;
+            raw.write_all(&both).map_err(WireError::Write)
         }
-        Request::Inspect { .. } => out.control(&inspected(Format::Txt)),
+        Request::Inspect { claimed_extension, .. } => out.control(&Answer::Inspected(inspection(lie, claimed_extension))),
         Request::Yara { .. } => out.control(&Answer::YaraHits { complete: true, hits: Vec::new() }),
-        Request::Strip { .. } => out.bytes(b"stripped").and_then(|()| out.control(&Answer::Stripped(Vec::new()))),
+        Request::Strip { .. } => out.bytes(told_on(content, "stripped")).and_then(|()| out.control(&Answer::Stripped(removed(lie)))),
         Request::Unpack { .. } => members(lie, out),
         Request::RenderPdf(_) | Request::RenderImage { .. } => pages(lie, out),
         Request::RebuildText { .. } | Request::Office(_) => {
-            out.bytes(b"rebuilt")?;
-            out.control(&Answer::Rebuilt { removed: Vec::new(), findings: Vec::new() })
+            out.bytes(told_on(content, "rebuilt"))?;
+            out.control(&Answer::Rebuilt { removed: removed(lie), findings: Vec::new() })
         }
-        Request::Verify { .. } => out.control(&Answer::Accepted { pages: 3 }),
+        Request::Verify { kind, .. } => out.control(&verdict(lie, content, *kind)),
         Request::LoadRules(_) | Request::ReadImage { .. } | Request::ReadTree { .. } => Err(WireError::Unexpected),
     }
 }
 
-fn inspected(format: Format) -> Answer {
-    Answer::Inspected(Inspected { format, findings: Vec::new(), active: Vec::new(), yara: Vec::new(), yara_complete: true })
+/// What becomes of content: a lie of a later role is passed on to it.
+fn told_on<'a>(content: &'a str, honest: &'a str) -> &'a [u8] {
+    let later = content.starts_with("render-office: ") || content.starts_with("verify: ");
+    if later { content.as_bytes() } else { honest.as_bytes() }
+}
+
+fn inspection(lie: &str, claimed_extension: &str) -> Inspected {
+    let honest = match claimed_extension {
+        "pdf" => Format::Pdf,
+        "png" => Format::Png,
+        "docx" => Format::Docx,
+        "zip" => Format::Zip,
+        _ => Format::Txt,
+    };
+    let deceptive = || Foreign::new(DECEPTIVE.to_owned());
+    match lie {
+        "claims a picture" => inspected(Format::Png),
+        "has nothing to do with the rules" => Inspected { yara_complete: false, ..inspected(honest) },
+        "an absurd list of removed content" => Inspected { active: removed(lie), ..inspected(honest) },
+        "deceptive names" => Inspected {
+            findings: vec![RawFinding { code: FindingCode::ActiveContent, effect: Effect::Note, detail: deceptive() }; 1_000],
+            active: vec![RawRemoved { kind: ActiveContent::Hyperlink, name: Some(deceptive()), count: u32::MAX }; 1_000],
+            yara: vec![YaraHit { rule: deceptive(), effect: Effect::Note, part: Some(deceptive()) }; 1_000],
+            ..inspected(honest)
+        },
+        "encrypted is a note" => Inspected {
+            findings: vec![RawFinding { code: FindingCode::Encrypted, effect: Effect::Note, detail: Foreign::new("content".into()) }],
+            ..inspected(honest)
+        },
+        _ => inspected(honest),
+    }
+}
+
+fn inspected(format: Format) -> Inspected {
+    Inspected { format, findings: Vec::new(), active: Vec::new(), yara: Vec::new(), yara_complete: true }
+}
+
+fn removed(lie: &str) -> Vec<RawRemoved> {
+    let line = |n: u32| RawRemoved { kind: ActiveContent::Hyperlink, name: Some(Foreign::new(format!("part {n}"))), count: u32::MAX };
+    // Just below the longest frame.
+    if lie == "an absurd list of removed content" { (0..50_000).map(line).collect() } else { Vec::new() }
+}
+
+fn verdict(lie: &str, content: &str, kind: VerifyKind) -> Answer {
+    match lie {
+        "rejects with a long story" => Answer::Rejected { code: Foreign::new(DECEPTIVE.repeat(1_000)), offset: u64::MAX },
+        // Every document of these tests has one page; what is not a PDF has none.
+        _ => Answer::Accepted {
+            pages: match kind {
+                VerifyKind::Pdf if content.contains(&format!("{LIED_ABOUT_PT}")) => 7,
+                VerifyKind::Pdf | VerifyKind::ReportPdf => 1,
+                VerifyKind::Text | VerifyKind::Csv | VerifyKind::Png | VerifyKind::Jpeg => 0,
+            },
+        },
+    }
 }
 
 fn members(lie: &str, out: &mut Out) -> Result<(), WireError> {
@@ -167,6 +153,7 @@ fn pages(lie: &str, out: &mut Out) -> Result<(), WireError> {
         "page of NaN" => (f32::NAN, (2, 2)),
         "page of infinity" => (f32::INFINITY, (2, 2)),
         "page of nothing" => (0.0, (2, 2)),
+        "a page for the lying verifier" => (LIED_ABOUT_PT, (2, 2)),
         "0 x 0" => (100.0, (0, 0)),
         "65535 x 65535" => (100.0, (65_535, 65_535)),
         "2^32-1 x 2^32-1" => (100.0, (u32::MAX, u32::MAX)),
