@@ -1,6 +1,7 @@
 //! A private ClamAV daemon: own socket, own database with one signature, for the life of a test.
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::Pid;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -47,6 +48,11 @@ impl Clamd {
     /// Its address, as `--clamd` takes it.
     pub fn address(&self) -> String {
         format!("unix:{}", socket(self.dir.path()).display())
+    }
+
+    /// Its process.
+    pub fn process(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     fn wait(&mut self) -> Result<()> {
