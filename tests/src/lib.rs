@@ -35,7 +35,9 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
 pub fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("the test's own path")?;
     let mut places = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
-    places.find(|path| path.is_file()).with_context(|| format!("{name} is missing; build it with `cargo build -p schleuse -p schleuse-worker`"))
+    places
+        .find(|path| path.is_file())
+        .with_context(|| format!("{name} is missing; build it with `cargo build -p schleuse -p schleuse-worker`"))
 }
 
 /// How a command ended.

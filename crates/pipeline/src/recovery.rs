@@ -57,8 +57,7 @@ impl Station {
         };
         let recorded_before = self.has_end(session)?;
         let released = remains == Remains::Release;
-        let payload =
-            json!({ "released_before": released, "partial_release_removed": removed, "end_recorded_before": recorded_before });
+        let payload = json!({ "released_before": released, "partial_release_removed": removed, "end_recorded_before": recorded_before });
         self.recorder.note(Some(session), events::RECOVERY, payload);
         if !recorded_before {
             self.recorder.note(Some(session), event, json!({ "cause": "the program ended before the session did" }));

@@ -9,7 +9,7 @@ fn main() -> Result<()> {
     let rounds = words.next().context("the number of rounds")?.parse()?;
     let seed = words.next().context("a seed")?.parse()?;
     let begun = Instant::now();
-    let mut rig = Rig::new(&medium()?)?;
+    let mut rig = Rig::new(&medium()?, |_| Ok(()))?;
     let tally = random_rounds(&mut rig, seed, rounds, |number, moment, victim, round| {
         println!("{number:>5}  {victim:?} {moment:?}: {round:?}");
     })?;

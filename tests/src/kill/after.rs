@@ -53,7 +53,10 @@ impl Death {
         ensure!(self.open.is_some() == (in_session || prepared), "{self:?}");
         ensure!(self.visible.len() == usize::from(at >= Transition::ReleasePublished), "{self:?}");
         let hidden = hidden(&rig.scratch)?.len();
-        ensure!(hidden == usize::from((Transition::ReleaseBegun..Transition::ReleasePublished).contains(&at) || at == Transition::RecoveryBegun));
+        ensure!(
+            hidden
+                == usize::from((Transition::ReleaseBegun..Transition::ReleasePublished).contains(&at) || at == Transition::RecoveryBegun)
+        );
         Ok(())
     }
 }

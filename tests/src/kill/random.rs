@@ -74,11 +74,8 @@ pub fn medium() -> Result<Vec<Sample>> {
     samples.extend(crate::samples_at(&[
         "Verträge und Angebote/Angebot 2026-014.docx",
         "Verträge und Angebote/Vollmacht.pdf",
-        "Bilder/Ausflug an den See/Foto 002 (gedreht).jpg",
         "Bilder/Aus dem Netz/Riesig.png",
-        "Archive/Aus dem Netz/Bombe.zip",
         "Archive/Aus dem Netz/Ausbruch.zip",
-        "Technik/Messstation Süd/Lange Zeile.txt",
         "Programme/setup.exe",
         "Seltsame Namen/Bericht.txt",
         "Seltsame Namen/BERICHT.TXT",
@@ -92,7 +89,6 @@ pub fn medium() -> Result<Vec<Sample>> {
 /// When a sample is not there.
 pub fn small_medium() -> Result<Vec<Sample>> {
     crate::samples_at(&[
-        "Verträge und Angebote/Rahmenvertrag Müller & Söhne.pdf",
         "Verträge und Angebote/Gehaltsvereinbarung (verschlüsselt).pdf",
         "Buchhaltung/Jahresabschluss 2025/Kontoauszug.csv",
         "Bilder/Ausflug an den See/Diagramm.png",

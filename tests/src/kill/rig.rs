@@ -88,15 +88,22 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A station, and two sessions over `samples` in which nothing is ended: the first shows how often each transition comes,
-    /// the second how many lines of progress there are.
+    /// A station whose first starts were killed, and two sessions over `samples` in which nothing is ended: the first shows how
+    /// often each transition comes, the second how many lines of progress there are.
+    ///
+    /// `more` adds to the medium what is no sample.
     ///
     /// # Errors
     /// When one does not end as it should.
-    pub fn new(samples: &[Sample]) -> Result<Self> {
+    pub fn new(samples: &[Sample], more: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         adopt_orphans()?;
         let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
         let (medium, tiny) = (scratch.tree("medium", samples)?, scratch.one_text_file("tiny")?);
+        more(&medium)?;
+        for transition in [Transition::ChainOpened, Transition::StationStarted] {
+            let killed = run(&mut striking(&scratch, &medium, &clamd, transition, 1, Victim::Supervisor)?)?;
+            ensure!(killed.status == -1, "{killed:?}");
+        }
         let counted = run(&mut killable(&scratch, &medium, &clamd)?)?;
         ensure!(counted.status == WITHHELD, "{counted:?}");
         let (killable, mut counts) = (scratch.report()?, BTreeMap::new());
@@ -172,9 +179,7 @@ impl Rig {
 
     fn run_to_transition(&self, transition: Transition, occurrence: u32, victim: Victim) -> Result<Ended> {
         let log = self.scratch.path("killable.log");
-        let mut command = killable(&self.scratch, &self.medium, &self.clamd)?;
-        command.args([format!("{transition:?}"), occurrence.to_string(), format!("{victim:?}")]);
-        command.arg(self.clamd.process().as_raw_nonzero().to_string());
+        let mut command = striking(&self.scratch, &self.medium, &self.clamd, transition, occurrence, victim)?;
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(&log)?).spawn()?;
         let status = wait(&mut child)?;
         let said = fs::read_to_string(&log)?;
@@ -232,6 +237,14 @@ fn killable(scratch: &Scratch, medium: &Path, clamd: &Clamd) -> Result<Command> 
     }
     let mut command = command(program("killable")?);
     command.arg(medium).arg(scratch.release()).arg(scratch.state()).arg(clamd.address()).arg(report);
+    Ok(command)
+}
+
+/// [`killable`] that ends something.
+fn striking(scratch: &Scratch, medium: &Path, clamd: &Clamd, at: Transition, occurrence: u32, victim: Victim) -> Result<Command> {
+    let mut command = killable(scratch, medium, clamd)?;
+    command.args([format!("{at:?}"), occurrence.to_string(), format!("{victim:?}")]);
+    command.arg(clamd.process().as_raw_nonzero().to_string());
     Ok(command)
 }
 
