@@ -113,7 +113,7 @@ mod tests {
         fs::write(dir.path().join("s3.json"), "{\"session\":").unwrap();
         fs::write(dir.path().join("s4.json"), "").unwrap();
         let left = Journal::left(dir.path()).unwrap();
-        assert_eq!(left.journals, [journal.clone()]);
+        assert_eq!(left.journals, std::slice::from_ref(&journal));
         assert_eq!(left.unreadable, ["s3.json", "s4.json"]);
         let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
