@@ -98,6 +98,11 @@ impl Clamd {
         format!("unix:{}", socket(self.dir.path()).display())
     }
 
+    /// Its process.
+    pub fn process(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     fn wait(&mut self) -> Result<()> {
         let (sender, lines) = mpsc::channel();
         let output = self.child.stdout.take().context("the daemon's output")?;

@@ -7,11 +7,13 @@ pub mod clamd;
 pub mod expected;
 pub mod fake_clamd;
 pub mod fault;
+pub mod kill;
 pub mod lies;
+pub mod processes;
 pub mod relay;
 pub mod released;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use model::report::SessionReport;
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
@@ -30,15 +32,16 @@ pub fn command(program: impl AsRef<OsStr>) -> Command {
     Command::new(program)
 }
 
-/// A program of the workspace, beside the test executable's folder (`target/PROFILE/NAME`).
+/// A program of the workspace: beside this one, or beside the folder of a test executable (`target/PROFILE/NAME`).
 ///
 /// # Errors
 /// When it has not been built.
 pub fn program(name: &str) -> Result<PathBuf> {
     let own = std::env::current_exe().context("the test's own path")?;
-    let path = own.ancestors().nth(2).context("the target folder")?.join(name);
-    ensure!(path.is_file(), "{} is missing; build it with `cargo build -p schleuse -p schleuse-worker`", path.display());
-    Ok(path)
+    let mut places = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
+    places
+        .find(|path| path.is_file())
+        .with_context(|| format!("{name} is missing; build it with `cargo build -p schleuse -p schleuse-worker`"))
 }
 
 /// How a command ended.

@@ -1,139 +1,86 @@
-//! Kill it anywhere: a supervisor that is gone at any moment leaves nothing unverified on the share, no process of its own,
-//! a chain that holds and a quarantine that can be read; the next start clears what is left (I8).
+//! Kill it anywhere (I8, with I3 and I9): whatever is ended with SIGKILL, at every transition and at random moments, nothing
+//! unverified is on the share, nothing withheld is lost, the chain holds, no process is left, and the next start finishes or
+//! voids the session. `cargo xtask kill` does many more rounds.
 
-use anyhow::{Context as _, Result, ensure};
-use e2e::released::check_audit;
-use e2e::{Clamd, Scratch, run};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use anyhow::{Result, ensure};
+use e2e::kill::{Moment, Rig, Round, SessionEnd, Tally, Victim, medium, random_rounds, small_medium};
+use pipeline::Transition;
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
-use testkit::Sample;
-use testkit::bits::Noise;
+use std::path::Path;
 
-const ROUNDS: u32 = 20;
-/// Where the moments of death come from; another number gives other moments.
+/// Random rounds of the ordinary run.
+const ROUNDS: u32 = 12;
+/// Where their moments and victims come from; another number gives others.
 const SEED: u64 = 20_260_115;
-// BOUND: a killed supervisor's workers end with it, within milliseconds; this is for a busy machine.
-const GONE_WITHIN: Timespec = Timespec { tv_sec: 10, tv_nsec: 0 };
 
-/// Every kind of item, few of them slow: a run is short, and a death early in it is as likely as one while releasing.
-fn medium() -> Result<Vec<Sample>> {
-    let mut samples = testkit::sample_medium()?;
-    samples.retain(|sample| {
-        let path = sample.escaped_path();
-        ["Archive/Aus dem Netz/", "Technik/", "Seltsame Namen/", "Verknüpfungen/", "Bilder/Aus dem Netz/"]
-            .iter()
-            .any(|folder| path.starts_with(folder))
-            || ["Verträge und Angebote/Angebot 2026-014.docx", "Verträge und Angebote/Vollmacht.pdf"].contains(&path.as_str())
-    });
-    Ok(samples)
+/// Ends the victim at the first occurrence of every transition, one after the other, on one station.
+fn at_every_transition(victim: Victim, mut seen: impl FnMut(Transition, &Round) -> Result<()>) -> Result<Tally> {
+    let (mut rig, mut tally) = (Rig::new(&small_medium()?, |_| Ok(()))?, Tally::default());
+    for &transition in Transition::ALL {
+        let moment = Moment::At(transition, 1);
+        let round = rig.round(moment, victim)?;
+        ensure!(round.struck, "{transition:?} never came");
+        seen(transition, &round)?;
+        tally.add(moment, victim, &round);
+    }
+    Ok(tally)
 }
 
 #[test]
-fn a_killed_supervisor_leaves_nothing_unverified() -> Result<()> {
-    let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
-    let (medium, tiny) = (scratch.tree("medium", &medium()?)?, scratch.one_text_file("tiny")?);
-    let whole = run(&mut scratch.process(&medium, &clamd.address())?)?;
-    ensure!(whole.status == 10, "{whole:?}");
-    let lines = whole.stderr.lines().count() as u32;
-    ensure!(lines > 2 * ROUNDS, "only {lines} lines of progress");
-
-    let mut moments = Noise::new(SEED);
-    let (mut voided, mut workers) = (0, 0);
-    for round in 0..ROUNDS {
-        let line = 1 + moments.next_u32() % lines;
-        let before = scratch.released_names()?.len();
-        workers += kill_after(&scratch, &medium, &clamd, line).with_context(|| format!("round {round}, line {line}"))?;
-        check_share(&scratch).with_context(|| format!("round {round}, line {line}"))?;
-        let visible = |names: Vec<String>| names.iter().filter(|name| !name.starts_with('.')).count();
-        voided += u32::from(visible(scratch.released_names()?) == before);
-        check_restart(&scratch, &tiny, &clamd).with_context(|| format!("round {round}, line {line}"))?;
-    }
-    assert!(workers > 0, "no supervisor died with a worker at work");
-    assert!(voided >= ROUNDS / 2, "only {voided} deaths came before the release");
+fn the_supervisor_killed_at_every_transition() -> Result<()> {
+    let tally = at_every_transition(Victim::Supervisor, |_, _| Ok(()))?;
+    assert!(tally.workers > 0, "no supervisor died with a worker at work");
+    assert!(tally.ended(SessionEnd::Voided) >= 18 && tally.ended(SessionEnd::Finished) >= 4, "{tally}");
     Ok(())
 }
 
-/// Kills a session after its nth line of progress, waits until every process it had has gone, and gives their number.
-fn kill_after(scratch: &Scratch, medium: &Path, clamd: &Clamd, line: u32) -> Result<usize> {
-    let mut child = scratch.process(medium, &clamd.address())?.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-    // Kept open until the end: a supervisor that cannot write its progress would end by itself.
-    let mut progress = BufReader::new(child.stderr.take().context("progress")?);
-    let heard = progress.by_ref().lines().take(line as usize).count();
-    let family = stopped_family(&child);
-    child.kill()?;
-    child.wait()?;
-    ensure!(heard > 0, "no progress at all");
-    let family = family?;
-    for (name, process) in &family {
-        let ready = poll(&mut [PollFd::new(process, PollFlags::IN)], Some(&GONE_WITHIN))?;
-        ensure!(ready == 1, "{name} outlives its supervisor");
-    }
-    Ok(family.len())
+#[test]
+fn everything_killed_at_every_transition() -> Result<()> {
+    let tally = at_every_transition(Victim::All, |_, _| Ok(()))?;
+    assert!(tally.workers > 0, "nothing died with a worker at work");
+    assert!(tally.ended(SessionEnd::Voided) >= 18 && tally.ended(SessionEnd::Finished) >= 4, "{tally}");
+    Ok(())
 }
 
-/// All descendants of a process, which is stopped first so that they do not become more.
-fn stopped_family(child: &Child) -> Result<Vec<(String, OwnedFd)>> {
-    let supervisor = Pid::from_child(child);
-    kill_process(supervisor, Signal::STOP)?;
-    let processes = processes()?;
-    let mut parents = vec![supervisor.as_raw_nonzero().get()];
-    let mut family = Vec::new();
-    while let Some(parent) = parents.pop() {
-        for (id, name) in processes.iter().filter(|(_, of, _)| *of == parent).map(|(id, _, name)| (*id, name)) {
-            parents.push(id);
-            // One that ended meanwhile cannot be opened, and need not be waited for.
-            if let Some(process) = Pid::from_raw(id).and_then(|id| pidfd_open(id, PidfdFlags::empty()).ok()) {
-                family.push((name.clone(), process));
-            }
-        }
-    }
-    Ok(family)
+#[test]
+fn a_worker_killed_at_every_transition_costs_its_item() -> Result<()> {
+    let tally = at_every_transition(Victim::Worker, |transition, round| {
+        // A document of two pages, larger than the pipe: the renderer cannot be done when the first arrives.
+        ensure!(transition != Transition::PageRendered || round.died > 0, "nobody missed the renderer: {round:?}");
+        Ok(())
+    })?;
+    assert!(tally.died > 0 && tally.ended(SessionEnd::Finished) > 20, "{tally}");
+    Ok(())
 }
 
-/// Identifier, parent and name of every process (`/proc/PID/stat`, proc(5)).
-fn processes() -> Result<Vec<(i32, i32, String)>> {
-    let mut all = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else { continue };
-        let Some((head, tail)) = stat.rsplit_once(") ") else { continue };
-        let Some((id, name)) = head.split_once(" (") else { continue };
-        let parent = tail.split(' ').nth(1).context("the parent's field")?;
-        all.push((id.parse()?, parent.parse()?, name.to_owned()));
-    }
-    Ok(all)
+/// While the session is held at its first entry, this many arrivals fill the queue behind it, and the content the pipe.
+fn more_than_queue_and_pipe(medium: &Path) -> Result<()> {
+    (0..100).try_for_each(|n| fs::create_dir(medium.join(format!("leer {n:02}"))))?;
+    Ok(fs::write(medium.join("Nullen.dat"), vec![0; 3 << 20])?)
 }
 
-/// Every folder one can see is a whole release.
-fn check_share(scratch: &Scratch) -> Result<()> {
-    for name in scratch.released_names()? {
-        if name.starts_with('.') {
-            ensure!(name.starts_with(".schleuse-") && name.ends_with(".partial"), "{name}");
-            continue;
-        }
-        let verified = scratch.verify_release(&scratch.release().join(&name))?;
-        ensure!(verified.status == 0, "{name}: {verified:?}");
+#[test]
+fn the_reader_killed_while_it_reads_voids_the_session() -> Result<()> {
+    let mut rig = Rig::new(&small_medium()?, more_than_queue_and_pipe)?;
+    for transition in [Transition::EntryMet, Transition::InventoryEnded, Transition::ContentSpooled, Transition::Identified] {
+        // Later than at the first entry it may have ended before; then nothing changes, or the session is void.
+        let round = rig.round(Moment::At(transition, 1), Victim::Reader)?;
+        let at_work = transition == Transition::EntryMet;
+        ensure!(!at_work || (round.workers, round.end) == (1, SessionEnd::Voided), "{transition:?}: {round:?}");
     }
     Ok(())
 }
 
-/// The next session works, leaves nothing hidden, and chain and quarantine are in order.
-fn check_restart(scratch: &Scratch, tiny: &Path, clamd: &Clamd) -> Result<()> {
-    let next = run(&mut scratch.process(tiny, &clamd.address())?)?;
-    ensure!(next.status == 0, "{next:?}");
-    let hidden: Vec<String> = scratch.released_names()?.into_iter().filter(|name| name.starts_with('.')).collect();
-    ensure!(hidden.is_empty(), "{hidden:?}");
-    ensure!(entries(&scratch.state().join("spool"))?.is_empty(), "{:?}", entries(&scratch.state().join("spool"))?);
-    ensure!(entries(&scratch.state().join("sessions"))?.is_empty(), "{:?}", entries(&scratch.state().join("sessions"))?);
-    let listed = scratch.schleuse(&["quarantine", "list", "--json"])?;
-    ensure!(listed.status == 0, "{listed:?}");
-    check_audit(scratch)
+#[test]
+fn clamd_killed_at_every_transition_releases_nothing_unscanned() -> Result<()> {
+    let tally = at_every_transition(Victim::Clamd, |_, _| Ok(()))?;
+    assert!(tally.ended(SessionEnd::Voided) >= 7 && tally.ended(SessionEnd::Finished) >= 9, "{tally}");
+    Ok(())
 }
 
-fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
-    fs::read_dir(dir)?.map(|entry| Ok(entry?.path())).collect()
+#[test]
+fn anything_killed_at_random_moments() -> Result<()> {
+    let tally = random_rounds(&mut Rig::new(&medium()?, |_| Ok(()))?, SEED, ROUNDS, |_, _, _, _| ())?;
+    assert!(tally.over < ROUNDS / 2, "{tally}");
+    Ok(())
 }

@@ -5,6 +5,7 @@ mod checks;
 mod clamd;
 mod corpus;
 mod demo;
+mod kill;
 mod run;
 mod setup;
 
@@ -45,6 +46,15 @@ enum Command {
         /// Folder with `pdf/` and office documents; without it the sample documents are used.
         dir: Option<PathBuf>,
     },
+    /// Kill supervisor, workers, reader, ClamAV or all of them at random moments, and check what is left, round after round.
+    Kill {
+        /// How often.
+        #[arg(long, default_value_t = 100)]
+        rounds: u32,
+        /// Where moments and victims come from; another number gives others.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -57,5 +67,6 @@ fn main() -> anyhow::Result<()> {
         Command::Samples { dir } => demo::samples(&root, &dir),
         Command::Corpus { dir } => corpus::corpus(&root, &dir),
         Command::Bench { dir } => bench::bench(&root, dir.as_deref()),
+        Command::Kill { rounds, seed } => kill::kill(&root, rounds, seed),
     }
 }

@@ -10,6 +10,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Extension of files in the folder that are no journals.
+const ASIDE: &str = "unreadable";
+
 /// What a restart needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Journal {
@@ -17,6 +20,18 @@ pub struct Journal {
     pub session: String,
     /// Where its release goes.
     pub release_to: PathBuf,
+    /// Inode of that folder when the session began: another one at the restart is another file system, or none (a share that
+    /// is not mounted), and says nothing about the release.
+    pub release_inode: u64,
+}
+
+/// What sessions that never ended left behind.
+#[derive(Debug, Default)]
+pub struct Left {
+    /// Their journals, oldest first.
+    pub journals: Vec<Journal>,
+    /// Names of files that are no journals; they were set aside as `NAME.unreadable`.
+    pub unreadable: Vec<String>,
 }
 
 impl Journal {
@@ -46,31 +61,64 @@ impl Journal {
         removed.map_err(|source| StationFault::State { path, source })
     }
 
-    /// The sessions that never ended.
+    /// The sessions that never ended. A file that is no journal is set aside: no kill leaves one (journals appear by rename),
+    /// and one damaged file must not stop every later start.
     ///
     /// # Errors
-    /// When a journal cannot be read.
-    pub fn left(dir: &Path) -> Result<Vec<Self>, StationFault> {
+    /// When the directory cannot be read or written.
+    pub fn left(dir: &Path) -> Result<Left, StationFault> {
         let state = |path: &Path| {
             let path = path.to_path_buf();
             move |source| StationFault::State { path, source }
         };
         let entries = match fs::read_dir(dir) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Left::default()),
             other => other.map_err(state(dir))?,
         };
-        let mut journals = Vec::new();
+        let mut left = Left::default();
         for entry in entries {
             let path = entry.map_err(state(dir))?.path();
             if path.extension().is_some_and(|e| e == "partial") {
                 fs::remove_file(&path).map_err(state(&path))?;
                 continue;
             }
+            if path.extension().is_some_and(|e| e == ASIDE) {
+                continue;
+            }
             let bytes = fs::read(&path).map_err(state(&path))?;
-            let journal: Self = serde_json::from_slice(&bytes).map_err(|error| state(&path)(error.into()))?;
-            journals.push(journal);
+            match serde_json::from_slice(&bytes) {
+                Ok(journal) => left.journals.push(journal),
+                Err(_no_journal) => {
+                    fs::rename(&path, path.with_added_extension(ASIDE)).map_err(state(&path))?;
+                    left.unreadable.push(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+                }
+            }
         }
-        journals.sort_by(|a, b| a.session.cmp(&b.session));
-        Ok(journals)
+        left.journals.sort_by(|a, b| a.session.cmp(&b.session));
+        left.unreadable.sort();
+        Ok(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_journal_is_set_aside_and_a_half_written_one_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let journal = Journal { session: "s1".into(), release_to: "/srv/out".into(), release_inode: 2 };
+        Journal::open(dir.path(), &journal).unwrap();
+        fs::write(dir.path().join(".s2.partial"), "{\"session\":").unwrap();
+        fs::write(dir.path().join("s3.json"), "{\"session\":").unwrap();
+        fs::write(dir.path().join("s4.json"), "").unwrap();
+        let left = Journal::left(dir.path()).unwrap();
+        assert_eq!(left.journals, std::slice::from_ref(&journal));
+        assert_eq!(left.unreadable, ["s3.json", "s4.json"]);
+        let mut names: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["s1.json", "s3.json.unreadable", "s4.json.unreadable"]);
+        let again = Journal::left(dir.path()).unwrap();
+        assert!(again.unreadable.is_empty() && again.journals == [journal]);
     }
 }

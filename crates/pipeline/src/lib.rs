@@ -12,12 +12,15 @@ mod names;
 pub mod progress;
 mod reading;
 mod record;
+mod recovery;
 pub mod session;
 mod stage;
 pub mod station;
+pub mod transition;
 pub mod workers;
 
 pub use fault::StationFault;
 pub use progress::{Progress, Quiet};
 pub use session::{Finished, Order, process};
 pub use station::{Settings, Station};
+pub use transition::{Transition, Transitions, Unobserved};

@@ -7,8 +7,10 @@
 
 use crate::fault::StationFault;
 use crate::stage::{Convert, Decide, Identify, Scan, Strip};
+use crate::transition::{Transition, Transitions};
 use model::Item;
 use model::item::{Held, Sanitised, Spooled, State, Step};
+use std::sync::Arc;
 
 /// One stage: takes an item in one state and gives it back in the next, or holds it.
 ///
@@ -29,6 +31,7 @@ pub(crate) struct Line {
     pub(crate) decide: Decide,
     pub(crate) strip: Strip,
     pub(crate) convert: Convert,
+    pub(crate) transitions: Arc<dyn Transitions>,
 }
 
 /// How an item left the line.
@@ -53,9 +56,13 @@ impl Line {
     /// Takes one item from the spool to its end.
     pub(crate) async fn run(&self, item: Item<Spooled>) -> Result<Ended, StationFault> {
         let item = advance!(self.identify.run(item));
+        self.transitions.reached(Transition::Identified);
         let item = advance!(self.scan.run(item));
+        self.transitions.reached(Transition::Scanned);
         let item = advance!(self.decide.run(item));
+        self.transitions.reached(Transition::Decided);
         let item = advance!(self.strip.run(item));
+        self.transitions.reached(Transition::Stripped);
         let item = advance!(self.convert.run(item));
         Ok(Ended::Sanitised(item))
     }

@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::reading::{Arrival, Reading, SourceKind, open_source};
 use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify};
 use crate::station::Station;
+use crate::transition::Transition;
 use crate::workers::{InspectorPool, MemberContent};
 use audit::events;
 use budget::{Reached, SessionBudget};
@@ -69,7 +70,10 @@ pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progres
     let (_, kind, size_bytes) = open_source(&order.source)?;
     let session = new_session_id(station)?;
     let sessions = station.paths.sessions();
-    Journal::open(&sessions, &Journal { session: session.clone(), release_to: order.release_to.clone() })?;
+    let release_inode = release::open_target(&order.release_to)?;
+    let journal = Journal { session: session.clone(), release_to: order.release_to.clone(), release_inode };
+    Journal::open(&sessions, &journal)?;
+    station.transitions.reached(Transition::JournalWritten);
     let run = Session::begin(station, order, session.clone(), kind, size_bytes, engines, progress);
     let done = match run {
         Ok(run) => run.finish().await,
@@ -81,7 +85,10 @@ pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progres
     }
     // A chain that cannot be written is itself the fault to report, unless there is one already.
     let closed = match station.recorder.close_session(&session).await {
-        Ok(_) => Journal::close(&sessions, &session),
+        Ok(_) => {
+            station.transitions.reached(Transition::AuditClosed);
+            Journal::close(&sessions, &session).inspect(|()| station.transitions.reached(Transition::JournalClosed))
+        }
         Err(fault) => Err(fault),
     };
     match (done, closed) {
@@ -162,6 +169,7 @@ impl<'a> Session<'a> {
             inspectors: Arc::new(inspectors),
             spool: Arc::clone(&spool),
             yara: yara.clone(),
+            transitions: Arc::clone(&station.transitions),
         };
         let (sender, unpacked) = mpsc::unbounded_channel();
         let verify = Verify { shared: shared.clone(), engines: Arc::clone(&engines) };
@@ -171,6 +179,7 @@ impl<'a> Session<'a> {
             decide: Decide(shared.clone()),
             strip: Strip(shared.clone()),
             convert: Convert { shared: shared.clone(), verify, unpacked: sender },
+            transitions: Arc::clone(&station.transitions),
         };
         let shown = model::escape_text(&order.source.to_string_lossy());
         let medium = Medium {
@@ -216,6 +225,10 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
+    fn reached(&self, transition: Transition) {
+        self.station.transitions.reached(transition);
+    }
+
     fn note(&self, event: &'static str, payload: serde_json::Value) {
         self.station.recorder.note(Some(&self.id), event, payload);
     }
@@ -231,11 +244,13 @@ impl<'a> Session<'a> {
     async fn finish(mut self) -> Result<Finished, StationFault> {
         // The record stands before the first byte is read.
         self.station.recorder.flush().await?;
+        self.reached(Transition::SessionRecorded);
         self.run_the_line().await?;
         let accounted = self.lines.len() as u64;
         if self.found != accounted {
             return Err(StationFault::NotReconciled { found: self.found, lines: accounted });
         }
+        self.reached(Transition::Reconciled);
         self.progress.releasing();
         self.close().await
     }
@@ -264,6 +279,7 @@ impl<'a> Session<'a> {
                         self.note_item(line);
                     }
                     self.lines.insert(order, line);
+                    self.reached(Transition::ItemEnded);
                 }
                 arrival = arrivals.recv(), if room && !reader_ended => match arrival {
                     Some(arrival) => self.arrived(arrival)?,
@@ -299,8 +315,12 @@ impl<'a> Session<'a> {
                 self.found += 1;
                 let mapped = self.names.map(&path, None, kind == EntryKind::Directory);
                 self.take_entry(order, mapped, kind, path.len());
+                self.reached(Transition::EntryMet);
             }
-            Arrival::InventoryEnd { entries, bytes } => self.progress.inventory(entries, bytes),
+            Arrival::InventoryEnd { entries, bytes } => {
+                self.progress.inventory(entries, bytes);
+                self.reached(Transition::InventoryEnded);
+            }
             Arrival::Content { index, content } => {
                 let Some(mapped) = self.awaited.remove(&index) else {
                     return Err(StationFault::Medium {
@@ -312,6 +332,7 @@ impl<'a> Session<'a> {
                     Ok(file) => {
                         self.progress.spooled(file.size_bytes);
                         self.queue(vec![index], mapped, &file, 0);
+                        self.reached(Transition::ContentSpooled);
                     }
                     Err((failure, offset)) => self.unreadable(vec![index], &mapped, failure, offset),
                 }
@@ -414,6 +435,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
+        self.reached(Transition::MembersTaken);
         Ok(())
     }
 
@@ -421,6 +443,7 @@ impl<'a> Session<'a> {
     fn one_item(&self, item: Item<model::Spooled>) -> impl Future<Output = Result<(Vec<u32>, Accounted), StationFault>> + Send + 'static {
         let (line, progress) = (Arc::clone(&self.line), Arc::clone(&self.progress));
         let time_up = self.budget.time_up();
+        let transitions = Arc::clone(&self.station.transitions);
         let holding = Holding {
             quarantine: Arc::clone(&self.station.quarantine),
             spool: Arc::clone(&self.shared.spool),
@@ -439,8 +462,10 @@ impl<'a> Session<'a> {
             let ended = match ended {
                 Ended::Sanitised(item) => Accounted::Sanitised(item),
                 Ended::Held(held) => {
+                    transitions.reached(Transition::HoldBegun);
                     let line = tokio::task::spawn_blocking(move || holding.hold(held)).await;
                     let line = line.map_err(|_| StationFault::Internal("quarantine task"))??;
+                    transitions.reached(Transition::HoldSealed);
                     progress.ended(&line.path, line.disposition, line.reason);
                     Accounted::Complete(line)
                 }

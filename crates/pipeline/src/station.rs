@@ -1,15 +1,15 @@
-//! The station: keys, stores, policy and engines, opened once per run; and what a start after a crash puts right.
+//! The station: keys, stores, policy and engines, opened once per run.
 
 use crate::confinement;
 use crate::fault::StationFault;
-use crate::journal::Journal;
 use crate::record::Recorder;
+use crate::transition::{Transition, Transitions};
 use audit::{AuditLog, Clock, Entropy, PublicKey, StationKey, events};
 use model::report::Confinement;
 use model::{Digest, FormatTable, Policy};
 use scan::{ClamAv, ClamdAddress, Engine, HashList};
 use serde_json::json;
-use spool::{Quarantine, Reviewers, Spool};
+use spool::{Quarantine, Reviewers};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wire::RuleSource;
@@ -77,6 +77,7 @@ pub struct Station {
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) clamd: ClamdAddress,
     pub(crate) confinement: Confinement,
+    pub(crate) transitions: Arc<dyn Transitions>,
 }
 
 impl std::fmt::Debug for Station {
@@ -86,7 +87,8 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
-    /// Opens the state directory (made if absent), takes the lock, and voids sessions that a crash left open.
+    /// Opens the state directory (made if absent), takes the lock, and finishes or voids sessions that a crash left open.
+    /// `transitions` hears of every step of this start and of its sessions.
     ///
     /// # Errors
     /// [`StationFault`]; among others when another supervisor uses this state.
@@ -97,12 +99,14 @@ impl Station {
         clamd: ClamdAddress,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
+        transitions: Arc<dyn Transitions>,
     ) -> Result<Self, StationFault> {
         let paths = StatePaths::new(state);
         make_private(state)?;
         let key = Arc::new(StationKey::load_or_create(state, entropy.as_ref())?);
         let name = station_name(&key.public_key());
         let log = AuditLog::open(state, &name, Arc::clone(&key), Arc::clone(&clock), Arc::clone(&entropy))?;
+        transitions.reached(Transition::ChainOpened);
         let recorder = Recorder::start(log);
         let reviewers = match Reviewers::load(&paths.reviewers()) {
             Err(spool::ReviewerError::Absent { .. }) => Reviewers::create_first(&paths.reviewers(), &paths.first_identity())?,
@@ -120,14 +124,16 @@ impl Station {
                 return Err(fault);
             }
         };
-        let station = Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd, confinement };
+        let station = Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd, confinement, transitions };
         station.recorder.note(
             None,
             events::STATION_START,
             json!({ "version": env!("CARGO_PKG_VERSION"), "confinement": station.confinement }),
         );
         station.recorder.flush().await?;
+        station.transitions.reached(Transition::StationStarted);
         station.recover().await?;
+        station.transitions.reached(Transition::RecoveryEnded);
         Ok(station)
     }
 
@@ -145,23 +151,6 @@ impl Station {
     /// was there.
     pub fn first_identity(&self) -> PathBuf {
         self.paths.first_identity()
-    }
-
-    async fn recover(&self) -> Result<(), StationFault> {
-        for journal in Journal::left(&self.paths.sessions())? {
-            let released = journal.release_to.join(&journal.session).is_dir();
-            let partial = release::remove_leftovers(&journal.release_to, &journal.session);
-            let partial = partial.map_err(|source| StationFault::State { path: journal.release_to.clone(), source })?;
-            let payload = json!({ "released_before": released, "partial_release_removed": partial });
-            self.recorder.note(Some(&journal.session), events::RECOVERY, payload);
-            let event = if released { events::SESSION_RELEASED } else { events::SESSION_VOIDED };
-            self.recorder.note(Some(&journal.session), event, json!({ "cause": "the program ended before the session did" }));
-            self.recorder.close_session(&journal.session).await?;
-            Journal::close(&self.paths.sessions(), &journal.session)?;
-        }
-        let spool = self.paths.spool();
-        Spool::clear_leftovers(&spool).map_err(|source| StationFault::State { path: spool, source })?;
-        Ok(())
     }
 
     /// Connects the engines of the supervisor's side and checks that every program the policy needs is there.

@@ -9,7 +9,7 @@ use spool::{SpoolFile, sync_dir};
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 const PARTIAL_PREFIX: &str = ".schleuse-";
@@ -131,11 +131,11 @@ impl Release {
         Ok(digest)
     }
 
-    /// Writes manifest and signature, syncs, and renames: from here on it is visible.
+    /// Writes manifest and signature and syncs everything: it is whole, and still hidden.
     ///
     /// # Errors
-    /// When anything fails; then nothing is visible.
-    pub fn commit(mut self, key: &StationKey) -> Result<PathBuf, ReleaseError> {
+    /// When anything fails.
+    pub fn seal(mut self, key: &StationKey) -> Result<Sealed, ReleaseError> {
         let text = self.manifest.to_text();
         self.write(&[MANIFEST.into()], &mut text.as_bytes())?;
         self.write(&[SIGNATURE.into()], &mut sign(&text, key).as_bytes())?;
@@ -151,10 +151,7 @@ impl Release {
         for directory in &self.directories {
             fs::set_permissions(directory, std::os::unix::fs::PermissionsExt::from_mode(0o755)).map_err(at(directory))?;
         }
-        fs::rename(&self.partial, &self.finished).map_err(at(&self.finished))?;
-        self.committed = true;
-        sync_dir(&self.target).map_err(at(&self.target))?;
-        Ok(self.finished.clone())
+        Ok(Sealed(self))
     }
 
     fn write(&mut self, path: &[String], from: &mut dyn io::Read) -> Result<Digest, ReleaseError> {
@@ -186,6 +183,28 @@ impl Release {
     }
 }
 
+/// A release that is whole and still hidden; removed again when dropped.
+#[derive(Debug)]
+pub struct Sealed(Release);
+
+impl Sealed {
+    /// Makes it visible by rename; gives the folder.
+    ///
+    /// # Errors
+    /// When the rename fails, or is not certain to survive a power cut; then nothing is visible.
+    pub fn publish(mut self) -> Result<PathBuf, ReleaseError> {
+        let release = &mut self.0;
+        fs::rename(&release.partial, &release.finished).map_err(|source| ReleaseError::Write { path: release.finished.clone(), source })?;
+        release.committed = true;
+        sync_dir(&release.target).map_err(|source| {
+            // The session is about to be voided, so its release is taken back.
+            release.committed = fs::rename(&release.finished, &release.partial).is_err();
+            ReleaseError::Write { path: release.target.clone(), source }
+        })?;
+        Ok(release.finished.clone())
+    }
+}
+
 impl Drop for Release {
     fn drop(&mut self) {
         if !self.committed {
@@ -193,6 +212,15 @@ impl Drop for Release {
             let _ = fs::remove_dir_all(&self.partial);
         }
     }
+}
+
+/// Makes the folder releases go to, if it is absent, and gives its inode number, by which a restart knows it again.
+///
+/// # Errors
+/// When it cannot be made or looked at.
+pub fn open_target(target: &Path) -> Result<u64, ReleaseError> {
+    let opened = fs::create_dir_all(target).and_then(|()| fs::metadata(target));
+    opened.map(|folder| folder.ino()).map_err(|source| ReleaseError::Target { path: target.into(), source })
 }
 
 /// Removes the hidden folder a killed session left in `target`; `true` when there was one.

@@ -9,7 +9,7 @@ mod names;
 mod people;
 mod verify;
 
-pub use folder::{Release, ReleaseError, ReleaseTicket, remove_leftovers};
+pub use folder::{Release, ReleaseError, ReleaseTicket, Sealed, open_target, remove_leftovers};
 pub use manifest::{MANIFEST, Manifest, SIGNATURE};
 pub use names::OutputNames;
 pub use people::{Language, report_pdf};

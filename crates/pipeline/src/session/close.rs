@@ -2,6 +2,7 @@
 
 use super::{Accounted, Session, rfc3339};
 use crate::fault::StationFault;
+use crate::transition::Transition;
 use crate::workers;
 use audit::events;
 use model::format::{Action, Family};
@@ -26,6 +27,7 @@ impl Session<'_> {
     pub(super) async fn close(mut self) -> Result<Finished, StationFault> {
         let lines = std::mem::take(&mut self.lines);
         let mut release = Release::begin(&self.order.release_to, &self.id)?;
+        self.reached(Transition::ReleaseBegun);
         let mut names = OutputNames::default();
         let mut items = Vec::with_capacity(lines.len());
         for line in lines.into_values() {
@@ -33,6 +35,7 @@ impl Session<'_> {
                 Accounted::Complete(line) => line,
                 Accounted::Sanitised(item) => {
                     let line = self.put(&item, &mut names, &mut release)?;
+                    self.reached(Transition::ArtefactsWritten);
                     self.note_item(&line);
                     line
                 }
@@ -40,6 +43,7 @@ impl Session<'_> {
             items.push(line);
         }
         let head = self.station.recorder.flush().await?;
+        self.reached(Transition::ItemsRecorded);
         let report = SessionReport {
             schema: SCHEMA.into(),
             session: self.id.clone(),
@@ -58,7 +62,11 @@ impl Session<'_> {
             return Err(StationFault::NotReconciled { found: self.found, lines: report.items.len() as u64 });
         }
         self.add_reports(&report, &mut release).await?;
-        let folder = release.commit(&self.station.key)?;
+        self.reached(Transition::ReportWritten);
+        let sealed = release.seal(&self.station.key)?;
+        self.reached(Transition::ReleaseSealed);
+        let folder = sealed.publish()?;
+        self.reached(Transition::ReleasePublished);
         self.note(events::SESSION_RELEASED, json!({ "folder": model::escape_text(&folder.to_string_lossy()) }));
         self.note(events::SESSION_CLOSED, json!(report.totals));
         Ok(Finished { report, folder })

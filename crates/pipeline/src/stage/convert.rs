@@ -5,6 +5,7 @@ use super::{Shared, conversion_finding, hold_for_trouble, listed, own_removed};
 use crate::encode;
 use crate::fault::StationFault;
 use crate::line::Stage;
+use crate::transition::Transition;
 use crate::workers::{self, Member, PageIn, Trouble};
 use flatpdf::writer::{Body, Document, Page, Raster, Settings as PageSettings, TextRun, encode_page};
 use model::format::{Action, Family};
@@ -55,10 +56,14 @@ impl Stage for Convert {
             Ok(made) => made,
             Err(trouble) => return hold_for_trouble(item, trouble, Some(format)),
         };
+        self.shared.transitions.reached(Transition::Converted);
         item.add_findings(made.findings);
         item.add_removed(made.removed);
         match self.verify.run(&made.bytes, made.kind, made.pages, made.extension).await? {
-            Ok(artefact) => Ok(Step::Advance(item.sanitised(vec![artefact]))),
+            Ok(artefact) => {
+                self.shared.transitions.reached(Transition::Verified);
+                Ok(Step::Advance(item.sanitised(vec![artefact])))
+            }
             Err(Refused::Rejected(findings)) => {
                 item.add_findings(findings);
                 Ok(Step::Withhold(item.hold(Reason::VerifyRejected, Some(format))))
@@ -154,6 +159,7 @@ fn flatten(shared: &Shared, content: &SpoolFile, request: &Request) -> Result<Ma
             Ok::<_, Trouble>((document, findings))
         });
         let rendered = workers::render(&shared.worker, policy, content, request, |index, _pages, page| {
+            shared.transitions.reached(Transition::PageRendered);
             // The encoder ends early only with its own error, which is the one that counts.
             to_encoder.send((index, page)).map_err(|_| Trouble::Protocol("page encoder"))
         });

@@ -16,6 +16,7 @@ pub(crate) use verify::Verify;
 
 use crate::fault::StationFault;
 use crate::station::Settings;
+use crate::transition::Transitions;
 use crate::workers::{InspectorPool, Trouble};
 use model::item::{Item, State};
 use model::{ActiveContent, Effect, EngineStamp, Finding, FindingCode, Format, Reason, Removed, Step};
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     pub(crate) inspectors: Arc<InspectorPool>,
     pub(crate) spool: Arc<Spool>,
     pub(crate) yara: EngineStamp,
+    pub(crate) transitions: Arc<dyn Transitions>,
 }
 
 impl Shared {

@@ -6,7 +6,7 @@ use crate::settings::{self, ConfigurationError};
 use crate::terminal;
 use anyhow::Context as _;
 use audit::{OsEntropy, SystemClock};
-use pipeline::{Order, Progress, Quiet, Station};
+use pipeline::{Order, Progress, Quiet, Station, Unobserved};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,8 +23,8 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
     let progress: Arc<dyn Progress> = if order.state.json { Arc::new(Quiet) } else { terminal::progress() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let finished = runtime.block_on(async {
-        let entropy = Arc::new(OsEntropy::new());
-        let station = Station::open(&state, worker, settings, order.clamd.clone(), Arc::new(SystemClock), entropy).await?;
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
+        let station = Station::open(&state, worker, settings, order.clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
         warn_of_first_identity(&station);
         pipeline::process(&station, &job, progress).await
     })?;

@@ -1,0 +1,75 @@
+//! A session whose supervisor lived on: it ends, and releases nothing that a whole session would not release (I2).
+
+use super::Victim;
+use super::after::{Death, report_in};
+use super::rig::{Ended, Moment, Rig, WITHHELD};
+use anyhow::{Context as _, Result, bail, ensure};
+use model::report::{ItemLine, Outcome, SessionReport};
+use model::{FindingCode, Reason};
+use pipeline::Transition;
+use std::collections::BTreeMap;
+
+/// Exit status of station faults.
+const FAULT: i32 = 3;
+
+/// Checks how a session ended whose supervisor was not killed; gives the number of items held because their worker died.
+pub(super) fn check_survivor(rig: &Rig, ended: &Ended, death: &Death, moment: Moment, victim: Victim) -> Result<usize> {
+    ensure!(death.open.is_none(), "a session that ended by itself left its journal: {ended:?}");
+    match ended.status.code() {
+        Some(WITHHELD) => {
+            let [folder] = death.visible.as_slice() else { bail!("{death:?} after {ended:?}") };
+            let report = report_in(&rig.scratch.release().join(folder))?;
+            ensure!(!must_stop(moment, victim) || !ended.struck, "it went on without a scanner: {ended:?}");
+            let died = check_items(rig.whole(moment), &report)?;
+            ensure!(victim == Victim::Worker || died == 0, "{died} items died with {ended:?}");
+            ensure!(ended.workers > 0 || died == 0, "{died} items died without a worker");
+            Ok(died)
+        }
+        Some(FAULT) => {
+            ensure!(death.visible.is_empty(), "{death:?} after {ended:?}");
+            ensure!(ended.struck && may_stop(ended, moment, victim), "{ended:?}");
+            Ok(0)
+        }
+        _ => bail!("{ended:?}"),
+    }
+}
+
+/// Whether nothing can be released any more: content is still to be scanned, and nobody there to do it.
+fn must_stop(moment: Moment, victim: Victim) -> bool {
+    let Moment::At(at, occurrence) = moment else { return false };
+    // What comes once per item leaves others to be scanned only when it comes for the first.
+    victim == Victim::Clamd && at <= Transition::Identified && (occurrence == 1 || at < Transition::EntryMet)
+}
+
+fn may_stop(ended: &Ended, moment: Moment, victim: Victim) -> bool {
+    let all_scanned = matches!(moment, Moment::At(at, _) if at >= Transition::Reconciled);
+    match victim {
+        Victim::Clamd => !all_scanned,
+        // A worker that reads the rules first, or judges the session's report, is one the station cannot do without.
+        Victim::Worker | Victim::Reader => ended.workers > 0,
+        Victim::Supervisor | Victim::All => false,
+    }
+}
+
+/// Item by item: as in the whole session, or held because a worker died.
+fn check_items(whole: &SessionReport, report: &SessionReport) -> Result<usize> {
+    let lines: BTreeMap<&str, &ItemLine> = report.items.iter().map(|line| (line.path.as_str(), line)).collect();
+    let expected: BTreeMap<&str, &ItemLine> = whole.items.iter().map(|line| (line.path.as_str(), line)).collect();
+    let mut died = 0;
+    for (path, line) in &lines {
+        let expected = expected.get(path).with_context(|| format!("{path} is in no whole session"))?;
+        if line.disposition == Outcome::Withheld && line.reason == Reason::WorkerDied {
+            let finding = line.findings.iter().find(|finding| finding.code == FindingCode::WorkerDied);
+            ensure!(finding.is_some_and(|finding| finding.detail == "signal 9"), "{line:?}");
+            died += 1;
+            continue;
+        }
+        ensure!((line.disposition, line.reason, &line.outputs) == (expected.disposition, expected.reason, &expected.outputs), "{line:?}");
+    }
+    for path in expected.keys().filter(|path| !lines.contains_key(*path)) {
+        // Members of an archive that was held with all of them.
+        let held = |(at, _): (usize, &str)| lines.get(&path[..at]).is_some_and(|archive| archive.reason == Reason::WorkerDied);
+        ensure!(path.match_indices("!/").any(held), "{path} is missing");
+    }
+    Ok(died)
+}
