@@ -25,20 +25,20 @@ const fn lie(extension: &'static str, content: &'static str, held: (Reason, Find
     (extension, content, held.0, held.1, detail)
 }
 
-const FORBIDDEN: &str = "signal 31 (SIGSYS: a forbidden system call)";
+const FORBIDDEN: &str = "signal 31 (SIGSYS), system call 41 (socket)";
 
 /// Ends of every kind, in each role an item meets.
 const ENDS: &[Lie] = &[
     lie("txt", "inspect: exit 0", DIED, "exit code 0"),
     lie("txt", "inspect: exit 7", DIED, "exit code 7"),
-    lie("txt", "inspect: abort", DIED, "signal 6 (SIGABRT: a panic, or no memory left)"),
+    lie("txt", "inspect: abort", DIED, "signal 6 (SIGABRT)"),
     lie("txt", "inspect: socket", DIED, FORBIDDEN),
     lie("txt", "render: exit 255", DIED, "exit code 255"),
     lie("txt", "render: panic", DIED, "exit code 101"),
     lie("txt", "render: socket", DIED, FORBIDDEN),
-    lie("pdf", "render: abort", DIED, "signal 6 (SIGABRT: a panic, or no memory left)"),
-    lie("pdf", "render: fill memory", DIED, "signal 6 (SIGABRT: a panic, or no memory left)"),
-    lie("pdf", "render: spin", DIED, "signal 24 (SIGXCPU: worker.cpu_seconds used up)"),
+    lie("pdf", "render: abort", DIED, "signal 6 (SIGABRT)"),
+    lie("pdf", "render: fill memory", LIMIT, "worker.memory_bytes = 2147483648"),
+    lie("pdf", "render: spin", LIMIT, "worker.cpu_seconds = 1"),
     lie("docx", "render-office: exit 7", DIED, "exit code 7"),
     lie("txt", "verify: exit 0", DIED, "exit code 0"),
     lie("txt", "verify: socket", DIED, FORBIDDEN),
@@ -97,11 +97,11 @@ const FLOODS: &[Lie] = &[
 
 /// Too little, too slowly: what is waited for, in seconds.
 const WAITS: &[Lie] = &[
-    lie("txt", "inspect: silence", TIMEOUT, "2 s"),
-    lie("txt", "render: silence", TIMEOUT, "2 s"),
-    lie("txt", "verify: silence", TIMEOUT, "2 s"),
-    lie("txt", "render: one byte at a time", TIMEOUT, "5 s"),
-    lie("pdf", "render: endless text", TIMEOUT, "5 s"),
+    lie("txt", "inspect: silence", TIMEOUT, "worker.silent_seconds = 2"),
+    lie("txt", "render: silence", TIMEOUT, "worker.silent_seconds = 2"),
+    lie("txt", "verify: silence", TIMEOUT, "worker.silent_seconds = 2"),
+    lie("txt", "render: one byte at a time", TIMEOUT, "worker.wall_seconds = 5"),
+    lie("pdf", "render: endless text", TIMEOUT, "worker.wall_seconds = 5"),
 ];
 
 const POLICY: &str = "[session]\nparallel_items = 1\n[convert]\nmax_pages = 100\nmax_output_bytes = 1048576\n";

@@ -3,12 +3,16 @@
 use crate::clamd::Clamd;
 use crate::run::{build, cargo, command, output};
 use anyhow::{Context as _, ensure};
+use sandbox::{Exit, Limits, ResourceControl, Role};
 use std::fs;
+use std::net::Shutdown;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// Small files in the pass-through tree.
 const SMALL_FILES: u32 = 2_000;
+/// Starts of a worker; the median counts.
+const STARTS: usize = 101;
 /// Rounds of each measurement; the median counts.
 const ROUNDS: usize = 3;
 const OFFICE: &[&str] = &["docx", "docm", "xlsx", "xlsm", "pptx", "odt", "ods", "odp", "rtf", "doc", "xls", "ppt"];
@@ -37,6 +41,7 @@ pub fn bench(root: &Path, documents: Option<&Path>) -> anyhow::Result<()> {
         }
     };
     println!("{:34} {:>10} {:>10} {:>7}  goal", "", "lock", "floor", "ratio");
+    bench.confinement()?;
     bench.pass_through()?;
     bench.pdf(&documents)?;
     bench.office(&documents)
@@ -64,6 +69,29 @@ impl Bench {
         fs::remove_dir_all(&release)?;
         fs::remove_dir_all(&state)?;
         Ok((seconds, peak.unwrap_or(0)))
+    }
+
+    /// A confined worker without a job, next to the plain start of the same program; alternating, so that both see the same
+    /// machine.
+    fn confinement(&self) -> anyhow::Result<()> {
+        let worker = self.programs.join("schleuse-worker");
+        let limits = Limits { cpu_seconds: 10, memory_bytes: 1 << 30, file_bytes: 0, processes: 1 };
+        let (mut confined, mut plain) = (Vec::new(), Vec::new());
+        for _ in 0..STARTS {
+            let begun = Instant::now();
+            // Without a role it ends before it confines itself.
+            let _refused = output(&mut command(&worker))?;
+            plain.push(begun.elapsed().as_secs_f64() * 1e3);
+            let begun = Instant::now();
+            let mut started = sandbox::spawn(&worker, Role::Verify, &limits, None)?;
+            started.job().context("the job socket")?.shutdown(Shutdown::Write)?;
+            ensure!(started.wait()? == Exit::Code(0), "an empty job did not end well");
+            confined.push(begun.elapsed().as_secs_f64() * 1e3);
+        }
+        let (ours, floor) = (median(confined), median(plain));
+        row("empty confined job, ms (fork+exec)", ours, floor, ours / floor, "<= 15 ms");
+        println!("{:34} {}", "  resources accounted by", ResourceControl::in_force());
+        Ok(())
     }
 
     fn pass_through(&self) -> anyhow::Result<()> {

@@ -154,7 +154,7 @@ impl<'a> Session<'a> {
         let spool = Arc::new(Spool::create(&station.paths.spool(), &id, settings.policy.session.max_spool_bytes)?);
         let inspectors = InspectorPool::new(station.worker.clone(), Arc::clone(&settings.rules), &settings.policy);
         // Started now, so that rules that do not compile stop the session before anything is read.
-        inspectors.with(|_| Ok(())).map_err(|trouble| match trouble {
+        inspectors.with(0, |_| Ok(())).map_err(|trouble| match trouble {
             crate::workers::Trouble::Station(fault) => fault,
             other => StationFault::RulesNotLoaded { what: format!("{other:?}") },
         })?;

@@ -3,20 +3,14 @@ default kill                        # a call nobody here makes is an attack or a
 
 # descriptors it was handed
 read                                # input, job socket
-readv                               # input
 pread64                             # input, at an offset
-preadv                              # input, at an offset
 write                               # answers
-writev                              # answers
 lseek                               # input
 fstat                               # input: size and kind
 close                               # input
 recvmsg                             # job socket: requests with descriptors
-recvfrom                            # job socket: std's UnixStream::read
 sendmsg                             # job socket: answers to requests
 sendto                              # job socket: std's UnixStream::write
-shutdown                            # job socket: end of answers
-poll                                # job socket and answers
 ppoll                               # job socket and answers
 fcntl when 1 & 0xffffffff == 1      # F_GETFD: std asserts in debug builds that a descriptor is open
 fcntl when 1 & 0xffffffff == 3      # F_GETFL: is the input read-only?
@@ -35,18 +29,11 @@ madvise                             # malloc gives memory back
 
 # time, random numbers, the machine's size
 clock_gettime                       # where the vDSO cannot answer
-clock_getres                        # the same
-gettimeofday                        # the same
 getrandom                           # HashMap keys
 sysinfo                             # glibc's qsort asks how much memory there is
-sched_getaffinity                   # std::thread::available_parallelism
 sched_yield                         # spinning locks
 getpid                              # abort
 gettid                              # abort
-getuid                              # libraries that ask whether they are privileged
-geteuid                             # the same
-getgid                              # the same
-getegid                             # the same
 prlimit64 when 2 & 0xffffffffffffffff == 0 # getrlimit: stack bounds; setting is not allowed
 
 # signals of its own, and its end
@@ -61,17 +48,8 @@ exit                                # end
 exit_group                          # end
 
 # what runtimes and libraries try, and do without
-open = errno EACCES                 # old libraries
 openat = errno EACCES               # std: cgroup limits for available_parallelism; glibc: message catalogues
-access = errno EACCES               # glibc
-readlink = errno EACCES             # current_exe in error reports
-readlinkat = errno EACCES           # the same
-stat = errno EACCES                 # old libraries
-lstat = errno EACCES                # old libraries
 newfstatat when 3 & 0x1000 == 0 = errno EACCES # with a path
 statx when 2 & 0x1000 == 0 = errno EACCES # with a path
-getcwd = errno EACCES               # std's backtraces
 ioctl = errno ENOTTY                # isatty
-uname = errno EPERM                 # libraries that ask for the kernel's version
 clone = errno EAGAIN                # no threads, no processes: the work goes on in one
-clone3 = errno ENOSYS               # the same; glibc then falls back to clone

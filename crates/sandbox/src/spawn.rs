@@ -7,6 +7,7 @@ use crate::{
     Limits, ResourceControl, Role, SandboxError,
     confine::{GO, Report},
     control::Group,
+    memory::OUT_OF_MEMORY,
 };
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
@@ -37,12 +38,12 @@ const MAX_REFUSAL_BYTES: u64 = 1024;
 pub enum Exit {
     /// It ended by itself with this exit code.
     Code(i32),
-    /// A signal ended it: 24 (SIGXCPU) the CPU limit, 6 (SIGABRT) mostly the address-space limit, 11 (SIGSEGV) a fault, 31
+    /// A signal ended it: 24 (SIGXCPU) the CPU limit, 6 (SIGABRT) a defect, 11 (SIGSEGV) a fault, 31
     /// (SIGSYS) a system call of another architecture, 9 (SIGKILL) whoever killed it.
     Signal(i32),
     /// It was ended for the forbidden system call of this number (SIGSYS).
     Forbidden(u32),
-    /// The kernel ended it, because it and what it started reached the memory limit of their control group.
+    /// It reached its address-space limit (and said so), or with what it started the memory limit of their control group.
     OutOfMemory,
 }
 
@@ -58,7 +59,7 @@ impl fmt::Display for Exit {
                 Some(call) => write!(f, "signal 31 (SIGSYS), system call {number} ({call})"),
                 None => write!(f, "signal 31 (SIGSYS), system call {number}"),
             },
-            Self::OutOfMemory => f.write_str("signal 9 (SIGKILL), out of memory"),
+            Self::OutOfMemory => f.write_str("out of memory"),
         }
     }
 }
@@ -184,6 +185,7 @@ impl Worker {
         // `Child::wait` closes a piped stdin first; ours is not one, so the job socket stays as it is.
         let exit = match Exit::from(self.child.wait().map_err(SandboxError::Wait)?) {
             Exit::Signal(libc::SIGSYS) => self.forbidden_call().map_or(Exit::Signal(libc::SIGSYS), Exit::Forbidden),
+            Exit::Code(OUT_OF_MEMORY) => Exit::OutOfMemory,
             Exit::Signal(libc::SIGKILL) if self.group.as_ref().is_some_and(Group::out_of_memory) => Exit::OutOfMemory,
             other => other,
         };

@@ -12,6 +12,9 @@ use render::Fonts;
 use sandbox::Role;
 use wire::FrameWriter;
 
+#[global_allocator]
+static MEMORY: sandbox::BoundedMemory = sandbox::BoundedMemory;
+
 fn main() -> anyhow::Result<()> {
     let (role, limits) = sandbox::arguments()?;
     let prepare = || if role == Role::Render { Fonts::load() } else { Fonts::none() };

@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static MEMORY: sandbox::BoundedMemory = sandbox::BoundedMemory;
+
 fn main() -> ExitCode {
     match sandbox::arguments() {
         Ok((role, limits)) => e2e::lies::serve(role, &limits),

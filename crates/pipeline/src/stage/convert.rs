@@ -91,7 +91,9 @@ impl Convert {
         let content = self.shared.content(&item);
         let inner = inner_name(item.provenance().release_path.last().map_or("content", String::as_str));
         let asked = self.shared.blocking(move |shared| {
-            shared.inspectors.with(|inspector| inspector.unpack(&content, format, inner.into_bytes(), &limits, &shared.spool))
+            shared
+                .inspectors
+                .with(content.size_bytes, |inspector| inspector.unpack(&content, format, inner.into_bytes(), &limits, &shared.spool))
         });
         match asked.await {
             Ok(members) => {

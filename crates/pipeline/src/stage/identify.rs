@@ -18,7 +18,7 @@ impl Stage for Identify {
         let extension = item.provenance().claimed_extension.clone();
         let asked = self.0.blocking(move |shared| {
             let timeout = shared.inspectors.yara_timeout_seconds();
-            shared.inspectors.with(|inspector| inspector.inspect(&content, &extension, timeout))
+            shared.inspectors.with(content.size_bytes, |inspector| inspector.inspect(&content, &extension, timeout))
         });
         let inspected = match asked.await {
             Ok(inspected) => inspected,

@@ -23,7 +23,7 @@ impl Stage for Strip {
         let content = self.0.content(&item);
         let asked = self.0.blocking(move |shared| {
             let max = shared.settings.policy.convert.max_output_bytes;
-            shared.inspectors.with(|inspector| inspector.strip(&content, format, max, &shared.spool))
+            shared.inspectors.with(content.size_bytes, |inspector| inspector.strip(&content, format, max, &shared.spool))
         });
         match asked.await {
             Ok((stripped, removed)) => {

@@ -48,7 +48,7 @@ impl Verify {
         let (file, released_as) = (bytes.clone(), extension.to_owned());
         let yara = self.shared.blocking(move |shared| {
             let timeout = shared.inspectors.yara_timeout_seconds();
-            shared.inspectors.with(|inspector| inspector.yara(&file, &released_as, &released_as, timeout))
+            shared.inspectors.with(file.size_bytes, |inspector| inspector.yara(&file, &released_as, &released_as, timeout))
         });
         match yara.await {
             Ok((complete, hits)) => {

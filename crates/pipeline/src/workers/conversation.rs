@@ -17,8 +17,8 @@ pub enum Trouble {
     Failed(Failure, u64),
     /// It ended before its last answer.
     Died(Exit),
-    /// It was silent, or took too long in all; seconds.
-    TimedOut(u64),
+    /// It was silent, or took too long in all: the policy's key and its seconds.
+    TimedOut(&'static str, u64),
     /// What it said is no answer.
     Protocol(&'static str),
     /// A number of the policy was reached, by the worker or on its behalf.
@@ -37,7 +37,7 @@ impl Trouble {
         Ok(match self {
             Self::Station(fault) => return Err(fault),
             Self::Died(exit) => (Reason::WorkerDied, finding(FindingCode::WorkerDied, exit.to_string())),
-            Self::TimedOut(seconds) => (Reason::Timeout, finding(FindingCode::WorkerTimeout, format!("{seconds} s"))),
+            Self::TimedOut(key, seconds) => (Reason::Timeout, finding(FindingCode::WorkerTimeout, format!("{key} = {seconds}"))),
             Self::Protocol(what) => (Reason::WorkerProtocol, finding(FindingCode::WorkerProtocol, what.into())),
             Self::Reached(key, number) => (Reason::Limit, finding(FindingCode::LimitHit, format!("{key} = {number}"))),
             Self::Failed(failure, number) => failed(failure, number),
@@ -60,7 +60,8 @@ fn failed(failure: Failure, number: u64) -> (Reason, Finding) {
         Failure::LimitEntries => limit("session.max_items"),
         Failure::LimitDepth => limit("session.max_depth"),
         Failure::Limit => limit("item or image size"),
-        Failure::Timeout => other(Reason::Timeout, FindingCode::WorkerTimeout, "inside the worker"),
+        // Only the office worker measures time itself: it ends the suite, and can then say so.
+        Failure::Timeout => other(Reason::Timeout, FindingCode::WorkerTimeout, &format!("worker.office_wall_seconds = {number}")),
         Failure::Read => other(Reason::Malformed, FindingCode::Malformed, "read error"),
         Failure::NoOutput => other(Reason::ConversionFailed, FindingCode::ConversionFailed, "the converter wrote nothing"),
         Failure::Rules | Failure::Request | Failure::NoFileSystem => {
@@ -68,6 +69,9 @@ fn failed(failure: Failure, number: u64) -> (Reason, Finding) {
         }
     }
 }
+
+/// The signal of the CPU limit (signal(7)).
+const SIGXCPU: i32 = 24;
 
 /// The budget of a worker by policy.
 pub(crate) fn budget(policy: &model::policy::WorkerPolicy, role: Role) -> Limits {
@@ -92,6 +96,8 @@ pub(crate) enum Heard {
 #[derive(Debug)]
 pub(crate) struct Conversation {
     worker: Worker,
+    role: Role,
+    limits: Limits,
     frames: FrameReader<Deadlined>,
     /// Requests asked so far.
     asked: u32,
@@ -109,7 +115,8 @@ impl Conversation {
         root: Option<OwnedFd>,
     ) -> Result<Self, Trouble> {
         let station = |error: SandboxError| Trouble::Station(error.into());
-        let mut worker = sandbox::spawn(program, role, &budget(policy, role), root).map_err(station)?;
+        let limits = budget(policy, role);
+        let mut worker = sandbox::spawn(program, role, &limits, root).map_err(station)?;
         let Some(answers) = worker.take_answers() else {
             return Err(Trouble::Station(StationFault::Internal("worker channels")));
         };
@@ -117,7 +124,17 @@ impl Conversation {
         let _ = rustix::pipe::fcntl_setpipe_size(&answers, wire::MAX_FRAME_BYTES);
         let silent = Duration::from_secs(policy.silent_seconds.into());
         let frames = FrameReader::new(Deadlined { answers, silent, wall, until: Instant::now() + wall });
-        Ok(Self { worker, frames, asked: 0, at_rest: true })
+        Ok(Self { worker, role, limits, frames, asked: 0, at_rest: true })
+    }
+
+    /// How long one request may take from now on.
+    pub(crate) fn set_wall(&mut self, wall: Duration) {
+        self.frames.get_mut().wall = wall;
+    }
+
+    /// Processor seconds the worker may use in its life.
+    pub(crate) const fn cpu_seconds(&self) -> u32 {
+        self.limits.cpu_seconds
     }
 
     /// Sends a request; its deadline begins now.
@@ -147,7 +164,8 @@ impl Conversation {
             Ok(None) | Err(WireError::Ended) => Err(self.ended()),
             Err(WireError::Read(error)) if error.kind() == io::ErrorKind::TimedOut => {
                 self.worker.kill();
-                Err(Trouble::TimedOut(self.frames.get_mut().waited()))
+                let (key, seconds) = self.frames.get_mut().waited();
+                Err(Trouble::TimedOut(key, seconds))
             }
             Err(_) => {
                 self.worker.kill();
@@ -175,6 +193,11 @@ impl Conversation {
     fn ended(&mut self) -> Trouble {
         // It hung up on us: whatever it is still doing, it is done.
         match self.worker.wait_at_most(Duration::from_secs(5)) {
+            Ok(Some(Exit::Signal(SIGXCPU))) => Trouble::Reached("worker.cpu_seconds", self.limits.cpu_seconds.into()),
+            Ok(Some(Exit::OutOfMemory)) if self.role == Role::RenderOffice => {
+                Trouble::Reached("worker.office_memory_bytes", self.limits.memory_bytes)
+            }
+            Ok(Some(Exit::OutOfMemory)) => Trouble::Reached("worker.memory_bytes", self.limits.memory_bytes),
             Ok(Some(exit)) => Trouble::Died(exit),
             Ok(None) => {
                 self.worker.kill();
@@ -227,8 +250,13 @@ impl Deadlined {
         let now = Timespec { tv_sec: 0, tv_nsec: 0 };
         matches!(poll(&mut [PollFd::from_borrowed_fd(self.answers.as_fd(), PollFlags::IN)], Some(&now)), Ok(0))
     }
-    fn waited(&self) -> u64 {
-        if Instant::now() >= self.until { self.wall.as_secs() } else { self.silent.as_secs() }
+    /// Which patience came to its end, and how many seconds it was.
+    fn waited(&self) -> (&'static str, u64) {
+        if Instant::now() >= self.until {
+            ("worker.wall_seconds", self.wall.as_secs())
+        } else {
+            ("worker.silent_seconds", self.silent.as_secs())
+        }
     }
 }
 

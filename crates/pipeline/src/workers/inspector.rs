@@ -11,12 +11,19 @@ use spool::{Spool, SpoolFile, SpoolWriter};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use wire::{Answer, EntryKind, Failure, Foreign, Inspected, RawRemoved, Request, RuleSource, UnpackLimits, YaraHit};
 
 /// A worker in the `inspect` role with the rules loaded.
 #[derive(Debug)]
-pub struct Inspector(Conversation);
+pub struct Inspector {
+    conversation: Conversation,
+    /// Time it spent on items.
+    worked: Duration,
+}
+
+/// The policy's key of the CPU limit.
+const CPU_KEY: &str = "worker.cpu_seconds";
 
 /// A member of an archive.
 #[derive(Debug)]
@@ -55,42 +62,56 @@ impl InspectorPool {
         Self { program, rules, policy: policy.worker.clone(), yara_timeout_seconds, idle: Mutex::default() }
     }
 
-    /// Runs one job on an inspector; it goes back to the pool only when nothing was wrong. Blocking.
+    /// Runs one job on an inspector, with the time-outs for content of this size; the inspector goes back to the pool only
+    /// when nothing was wrong. Blocking.
     ///
     /// # Errors
     /// The job's trouble, or the trouble of starting an inspector.
-    pub fn with<T>(&self, job: impl FnOnce(&mut Inspector) -> Result<T, Trouble>) -> Result<T, Trouble> {
-        let mut inspector = match self.resting() {
+    pub fn with<T>(&self, size_bytes: u64, job: impl FnOnce(&mut Inspector) -> Result<T, Trouble>) -> Result<T, Trouble> {
+        let policy = self.policy.scaled_to(size_bytes);
+        let mut inspector = match self.resting(policy.cpu_seconds) {
             Some(inspector) => inspector,
-            None => self.start()?,
+            None => self.start(&policy)?,
         };
+        inspector.conversation.set_wall(Duration::from_secs(policy.wall_seconds.into()));
+        let begun = Instant::now();
         let done = job(&mut inspector);
+        inspector.worked += begun.elapsed();
+        // The inspector's own limit is larger than one item's, so that what others used is not this one's trouble.
+        let done = match done {
+            Err(Trouble::Reached(CPU_KEY, _)) => Err(Trouble::Reached(CPU_KEY, policy.cpu_seconds.into())),
+            other => other,
+        };
         // A worker that refused a job by the protocol is in order; anything else is not trusted with another item. One that
         // is still talking about this item would be heard by the next.
-        if matches!(done, Ok(_) | Err(Trouble::Failed(..))) && inspector.0.at_rest() {
+        if matches!(done, Ok(_) | Err(Trouble::Failed(..))) && inspector.conversation.at_rest() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(inspector);
         }
         done
     }
 
     /// An inspector that has been silent since its last answer. One that has not, or has ended, is dropped: what it said
-    /// unasked is not this item's trouble.
-    fn resting(&self) -> Option<Inspector> {
+    /// unasked is not this item's trouble. Neither is what others used of its processor time: it must have as many seconds
+    /// left as this item may use. It has one thread, so it cannot have used more of them than went by.
+    fn resting(&self, cpu_seconds: u32) -> Option<Inspector> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         while let Some(inspector) = idle.pop() {
-            if inspector.0.at_rest() {
+            let left = Duration::from_secs(inspector.conversation.cpu_seconds().into()).saturating_sub(inspector.worked);
+            if inspector.conversation.at_rest() && left >= Duration::from_secs(cpu_seconds.into()) {
                 return Some(inspector);
             }
         }
         None
     }
 
-    fn start(&self) -> Result<Inspector, Trouble> {
-        let wall = Duration::from_secs(self.policy.wall_seconds.into());
-        let mut conversation = Conversation::start(&self.program, Role::Inspect, &self.policy, wall, None)?;
+    fn start(&self, policy: &WorkerPolicy) -> Result<Inspector, Trouble> {
+        let wall = Duration::from_secs(policy.wall_seconds.into());
+        // Enough for one item after many small ones.
+        let twice = WorkerPolicy { cpu_seconds: policy.cpu_seconds.saturating_mul(2), ..policy.clone() };
+        let mut conversation = Conversation::start(&self.program, Role::Inspect, &twice, wall, None)?;
         conversation.ask(&Request::LoadRules(self.rules.as_ref().clone()), None)?;
         match conversation.hear() {
-            Ok(Heard::Answer(Answer::Done)) => Ok(Inspector(conversation)),
+            Ok(Heard::Answer(Answer::Done)) => Ok(Inspector { conversation, worked: Duration::ZERO }),
             Err(Trouble::Failed(Failure::Rules, position)) => {
                 // The name is ours; a position nobody has is no name.
                 let file = usize::try_from(position).ok().and_then(|position| self.rules.get(position));
@@ -116,7 +137,7 @@ impl Inspector {
     pub fn inspect(&mut self, content: &SpoolFile, claimed_extension: &str, yara_timeout_seconds: u32) -> Result<Inspected, Trouble> {
         let request = Request::Inspect { claimed_extension: claimed_extension.into(), yara_timeout_seconds };
         self.ask(content, &request)?;
-        match self.0.hear()? {
+        match self.conversation.hear()? {
             Heard::Answer(Answer::Inspected(inspected)) => Ok(inspected),
             _ => Err(Trouble::Protocol("answer to inspect")),
         }
@@ -134,7 +155,7 @@ impl Inspector {
         timeout_seconds: u32,
     ) -> Result<(bool, Vec<YaraHit>), Trouble> {
         self.ask(content, &Request::Yara { format: format.into(), extension: extension.into(), timeout_seconds })?;
-        match self.0.hear()? {
+        match self.conversation.hear()? {
             Heard::Answer(Answer::YaraHits { complete, hits }) => Ok((complete, hits)),
             _ => Err(Trouble::Protocol("answer to yara")),
         }
@@ -153,7 +174,7 @@ impl Inspector {
     ) -> Result<(SpoolFile, Vec<RawRemoved>), Trouble> {
         self.ask(content, &Request::Strip { format, max_output_bytes: max_bytes })?;
         let mut writer = writer(spool)?;
-        match self.0.hear_bytes(|bytes| append(&mut writer, bytes, max_bytes))? {
+        match self.conversation.hear_bytes(|bytes| append(&mut writer, bytes, max_bytes))? {
             Answer::Stripped(removed) => Ok((finish(writer)?, removed)),
             _ => Err(Trouble::Protocol("answer to strip")),
         }
@@ -175,7 +196,7 @@ impl Inspector {
         let mut members = Vec::new();
         let mut expanded = 0u64;
         loop {
-            let (path, kind) = match self.0.hear()? {
+            let (path, kind) = match self.conversation.hear()? {
                 Heard::Answer(Answer::Done) => return Ok(members),
                 Heard::Answer(Answer::Entry { path, kind, .. }) => (path, kind),
                 _ => return Err(Trouble::Protocol("member")),
@@ -187,7 +208,7 @@ impl Inspector {
                 return Err(Trouble::Protocol("member path"));
             }
             let mut writer = writer(spool)?;
-            let end = self.0.hear_bytes(|bytes| {
+            let end = self.conversation.hear_bytes(|bytes| {
                 expanded += bytes.len() as u64;
                 if expanded > limits.max_expanded_bytes {
                     return Err(Trouble::Failed(Failure::LimitExpanded, limits.max_expanded_bytes));
@@ -208,7 +229,7 @@ impl Inspector {
 
     fn ask(&mut self, content: &SpoolFile, request: &Request) -> Result<(), Trouble> {
         let file = content.open().map_err(|error| Trouble::Station(error.into()))?;
-        self.0.ask(request, Some(file.as_fd()))
+        self.conversation.ask(request, Some(file.as_fd()))
     }
 }
 

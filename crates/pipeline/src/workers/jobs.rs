@@ -24,9 +24,9 @@ pub fn office_to_pdf(
     filter: &str,
     spool: &Spool,
 ) -> Result<SpoolFile, Trouble> {
-    let wall_seconds = policy.worker.office_wall_seconds;
+    let mut limits = policy.worker.scaled_to(content.size_bytes);
+    let wall_seconds = limits.office_wall_seconds;
     // The worker ends the suite itself at its deadline; this is the deadline of the worker.
-    let mut limits = policy.worker.clone();
     limits.silent_seconds = wall_seconds + 15;
     let wall = Duration::from_secs((wall_seconds + 30).into());
     let job = OfficeJob {
@@ -51,8 +51,9 @@ pub fn rebuild_text(
     format: Format,
     spool: &Spool,
 ) -> Result<(SpoolFile, Vec<RawRemoved>, Vec<RawFinding>), Trouble> {
-    let wall = Duration::from_secs(policy.worker.wall_seconds.into());
-    let mut conversation = Conversation::start(program, Role::Render, &policy.worker, wall, None)?;
+    let worker = policy.worker.scaled_to(content.size_bytes);
+    let wall = Duration::from_secs(worker.wall_seconds.into());
+    let mut conversation = Conversation::start(program, Role::Render, &worker, wall, None)?;
     let max_output_bytes = policy.convert.max_output_bytes;
     rebuilt(&mut conversation, content, &Request::RebuildText { format, max_output_bytes }, max_output_bytes, spool)
 }
@@ -85,8 +86,9 @@ pub fn verify(
     kind: VerifyKind,
     pages: Option<u32>,
 ) -> Result<Result<Acceptance, Untrusted<String>>, Trouble> {
-    let wall = Duration::from_secs(policy.worker.wall_seconds.into());
-    let mut conversation = Conversation::start(program, Role::Verify, &policy.worker, wall, None)?;
+    let worker = policy.worker.scaled_to(artefact.size_bytes);
+    let wall = Duration::from_secs(worker.wall_seconds.into());
+    let mut conversation = Conversation::start(program, Role::Verify, &worker, wall, None)?;
     let file = artefact.open().map_err(|error| Trouble::Station(error.into()))?;
     let max_bytes = policy.convert.max_page_pixels.saturating_mul(4).max(artefact.size_bytes);
     conversation.ask(&Request::Verify { kind, max_pages: policy.convert.max_pages, max_bytes }, Some(file.as_fd()))?;

@@ -75,8 +75,9 @@ pub fn render(
     request: &Request,
     mut take: impl FnMut(u32, u32, PageIn) -> Result<(), Trouble>,
 ) -> Result<Rendered, Trouble> {
-    let wall = Duration::from_secs(policy.worker.wall_seconds.into());
-    let mut conversation = Conversation::start(program, Role::Render, &policy.worker, wall, None)?;
+    let worker = policy.worker.scaled_to(content.size_bytes);
+    let wall = Duration::from_secs(worker.wall_seconds.into());
+    let mut conversation = Conversation::start(program, Role::Render, &worker, wall, None)?;
     let file = content.open().map_err(|error| Trouble::Station(error.into()))?;
     conversation.ask(request, Some(file.as_fd()))?;
     let pages = match conversation.hear()? {

@@ -5,7 +5,6 @@ use model::Format;
 use model::item::Acceptance;
 use model::policy::Policy;
 use pipeline::workers::{InspectorPool, Member, MemberContent, PageIn, Rendered, Trouble, office_to_pdf, rebuild_text, render, verify};
-use sandbox::Exit;
 use spool::{Spool, SpoolFile};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -65,17 +64,17 @@ impl Bench {
 
     fn inspect(&self, pool: &InspectorPool, lie: &str) -> Result<Format, Trouble> {
         let item = self.item(lie);
-        pool.with(|inspector| inspector.inspect(&item, "txt", 10)).map(|inspected| inspected.format)
+        pool.with(item.size_bytes, |inspector| inspector.inspect(&item, "txt", 10)).map(|inspected| inspected.format)
     }
 
     fn unpack(&self, pool: &InspectorPool, lie: &str) -> Result<Vec<Member>, Trouble> {
         let item = self.item(lie);
-        pool.with(|inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), &UNPACK, &self.spool))
+        pool.with(item.size_bytes, |inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), &UNPACK, &self.spool))
     }
 
     fn strip(&self, pool: &InspectorPool, lie: &str) -> Result<SpoolFile, Trouble> {
         let item = self.item(lie);
-        pool.with(|inspector| inspector.strip(&item, Format::Docx, 1 << 20, &self.spool)).map(|(file, _)| file)
+        pool.with(item.size_bytes, |inspector| inspector.strip(&item, Format::Docx, 1 << 20, &self.spool)).map(|(file, _)| file)
     }
 
     fn office(&self, lie: &str) -> Result<SpoolFile, Trouble> {
@@ -100,9 +99,9 @@ fn shown<T: std::fmt::Debug>(outcome: Result<T, Trouble>) -> String {
     match outcome {
         Ok(value) => format!("accepted: {value:?}"),
         Err(Trouble::Failed(failure, number)) => format!("failed {failure:?} {number}"),
-        Err(Trouble::Died(Exit::Code(code))) => format!("died with {code}"),
-        Err(Trouble::Died(Exit::Signal(signal))) => format!("died by {signal}"),
-        Err(Trouble::TimedOut(seconds)) => format!("timed out after {seconds}"),
+        Err(Trouble::Died(exit)) => format!("died: {exit}"),
+        Err(Trouble::TimedOut(key, seconds)) => format!("timed out: {key} = {seconds}"),
+        Err(Trouble::Reached(key, number)) => format!("reached {key} = {number}"),
         Err(Trouble::Protocol(what)) => format!("protocol: {what}"),
         Err(Trouble::Station(fault)) => format!("station: {fault:?}"),
     }
@@ -113,10 +112,10 @@ fn every_role_survives_lies_below_the_messages() {
     // The office role's own patience is fifteen seconds longer than this.
     bench.policy.worker.office_wall_seconds = 1;
     let lies = [
-        ("exit 0", "died with 0"),
-        ("exit 7", "died with 7"),
-        ("abort", "died by 6"),
-        ("socket", "died by 31"),
+        ("exit 0", "died: exit code 0"),
+        ("exit 7", "died: exit code 7"),
+        ("abort", "died: signal 6 (SIGABRT)"),
+        ("socket", "died: signal 31 (SIGSYS), system call 41 (socket)"),
         ("version", "protocol: frame"),
         ("kind", "protocol: frame"),
         ("length", "protocol: frame"),
@@ -126,7 +125,7 @@ fn every_role_survives_lies_below_the_messages() {
         ("trailing", "protocol: frame"),
         ("job before", "protocol: frame"),
         ("job after", "protocol: frame"),
-        ("half a frame", "died with 0"),
+        ("half a frame", "died: exit code 0"),
         ("failure", "failed Encrypted 18446744073709551615"),
     ];
     let pool = bench.pool();

@@ -20,6 +20,9 @@ use std::{
 
 const SOFFICE: &str = "/usr/lib/libreoffice/program/soffice.bin";
 
+#[global_allocator]
+static MEMORY: sandbox::BoundedMemory = sandbox::BoundedMemory;
+
 fn main() -> ExitCode {
     if let Some(name) = std::env::args().nth(1).as_deref().and_then(|word| word.strip_prefix("unconfined:")) {
         let made = name.parse::<sandbox::Attempt>().map(sandbox::Attempt::make);

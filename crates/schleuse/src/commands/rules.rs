@@ -69,7 +69,7 @@ pub fn test(policy: &PolicyFile, state: &State) -> anyhow::Result<u8> {
             let content = spool.put(&case.body().with_context(|| format!("{rule}, {}", case.name))?)?;
             let timeout = settings.policy.scan.yara_timeout_seconds;
             let ask = |inspector: &mut Inspector| inspector.yara(&content, &case.format, &case.extension, timeout);
-            let (complete, hits) = pool.with(ask).map_err(fault)?;
+            let (complete, hits) = pool.with(content.size_bytes, ask).map_err(fault)?;
             let hit = hits.into_iter().any(|h| h.rule.into_untrusted().escaped() == *rule);
             if !complete || hit != wanted {
                 failures.push(format!("{rule}: `{}` must {}", case.name, if wanted { "hit" } else { "miss" }));
