@@ -79,6 +79,13 @@ fn clamd_killed_at_every_transition_releases_nothing_unscanned() -> Result<()> {
 }
 
 #[test]
+fn a_session_whose_share_is_away_is_decided_when_it_is_back() -> Result<()> {
+    let end = Rig::new(&small_medium()?, |_| Ok(()))?.round_without_share()?;
+    assert_eq!(end, SessionEnd::Finished);
+    Ok(())
+}
+
+#[test]
 fn anything_killed_at_random_moments() -> Result<()> {
     let tally = random_rounds(&mut Rig::new(&medium()?, |_| Ok(()))?, SEED, ROUNDS, |_, _, _, _| ())?;
     assert!(tally.over < ROUNDS / 2, "{tally}");

@@ -170,6 +170,31 @@ impl Rig {
         Ok(Round { struck: ended.struck, end, workers: ended.workers, died })
     }
 
+    /// Ends the supervisor when its release has just become visible, starts again while the share is elsewhere, and once more
+    /// when it is back: only then the session is decided, and rightly.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn round_without_share(&mut self) -> Result<SessionEnd> {
+        let moment = Moment::At(Transition::ReleasePublished, 1);
+        let ended = self.run(moment, Victim::Supervisor)?;
+        let death = after::look(self)?;
+        death.check(self, &ended, moment)?;
+        let (share, elsewhere) = (self.scratch.release(), self.scratch.path("elsewhere"));
+        fs::rename(&share, &elsewhere)?;
+        self.start_again()?;
+        let journal = self.scratch.state().join("sessions").join(death.open.as_deref().context("a journal")?).with_extension("json");
+        ensure!(journal.exists(), "the session was decided without its share");
+        // What was released meanwhile joins the rest when the share is back.
+        for name in self.scratch.released_names()? {
+            fs::rename(share.join(&name), elsewhere.join(&name))?;
+        }
+        fs::remove_dir(&share)?;
+        fs::rename(&elsewhere, &share)?;
+        self.start_again()?;
+        after::check(self, &death, moment)
+    }
+
     fn run(&self, moment: Moment, victim: Victim) -> Result<Ended> {
         match moment {
             Moment::At(transition, occurrence) => self.run_to_transition(transition, occurrence, victim),
