@@ -97,11 +97,11 @@ const FLOODS: &[Lie] = &[
 
 /// Too little, too slowly: what is waited for, in seconds.
 const WAITS: &[Lie] = &[
-    lie("txt", "inspect: silence", TIMEOUT, "2 s"),
-    lie("txt", "render: silence", TIMEOUT, "2 s"),
-    lie("txt", "verify: silence", TIMEOUT, "2 s"),
-    lie("txt", "render: one byte at a time", TIMEOUT, "5 s"),
-    lie("pdf", "render: endless text", TIMEOUT, "5 s"),
+    lie("txt", "inspect: silence", TIMEOUT, "4 s"),
+    lie("txt", "render: silence", TIMEOUT, "4 s"),
+    lie("txt", "verify: silence", TIMEOUT, "4 s"),
+    lie("txt", "render: one byte at a time", TIMEOUT, "8 s"),
+    lie("pdf", "render: endless text", TIMEOUT, "8 s"),
 ];
 
 const POLICY: &str = "[session]\nparallel_items = 1\n[convert]\nmax_pages = 100\nmax_output_bytes = 1048576\n";
@@ -188,7 +188,7 @@ fn a_flood_ends_at_a_limit() -> Result<()> {
 
 #[test]
 fn silence_and_dribble_end_with_the_time() -> Result<()> {
-    check(WAITS, &format!("{POLICY}[worker]\nsilent_seconds = 2\nwall_seconds = 5\n"))
+    check(WAITS, &format!("{POLICY}[worker]\nsilent_seconds = 4\nwall_seconds = 8\n"))
 }
 
 #[test]
