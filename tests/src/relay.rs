@@ -108,11 +108,15 @@ impl Passing {
             return client.write_all(self.version.as_bytes());
         }
         let (mut answers, mut back) = (daemon.try_clone()?, client.try_clone()?);
+        let paused = Arc::new(Mutex::new(()));
+        let while_paused = Arc::clone(&paused);
         let answering = std::thread::spawn(move || {
             let _ = io::copy(&mut answers, &mut back);
+            // What happens to the daemon during the pause is seen after it.
+            let _pause = while_paused.lock();
             let _ = back.shutdown(Shutdown::Both);
         });
-        let passed = self.pass_content(client, &daemon, &mut buffer);
+        let passed = self.pass_content(client, &daemon, &mut buffer, &paused);
         if passed.is_err() {
             // The daemon has gone; what it had said is passed on first.
             let _ = daemon.shutdown(Shutdown::Both);
@@ -121,7 +125,7 @@ impl Passing {
         passed
     }
 
-    fn pass_content(&self, mut client: &UnixStream, mut daemon: &UnixStream, buffer: &mut [u8]) -> io::Result<()> {
+    fn pass_content(&self, mut client: &UnixStream, mut daemon: &UnixStream, buffer: &mut [u8], paused: &Mutex<()>) -> io::Result<()> {
         loop {
             let n = client.read(buffer)?;
             let bytes = buffer.get(..n).unwrap_or_default();
@@ -133,6 +137,7 @@ impl Passing {
             let (first, rest) = if waits.is_some() { bytes.split_at(n / 2) } else { (bytes, &[][..]) };
             daemon.write_all(first)?;
             if let Some(waits) = waits {
+                let _pause = paused.lock();
                 let _ = self.reached.send(());
                 // A test that has ended no longer says so.
                 let _ = waits.recv();

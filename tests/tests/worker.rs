@@ -97,11 +97,11 @@ const FLOODS: &[Lie] = &[
 
 /// Too little, too slowly: what is waited for, in seconds.
 const WAITS: &[Lie] = &[
-    lie("txt", "inspect: silence", TIMEOUT, "worker.silent_seconds = 2"),
-    lie("txt", "render: silence", TIMEOUT, "worker.silent_seconds = 2"),
-    lie("txt", "verify: silence", TIMEOUT, "worker.silent_seconds = 2"),
-    lie("txt", "render: one byte at a time", TIMEOUT, "worker.wall_seconds = 5"),
-    lie("pdf", "render: endless text", TIMEOUT, "worker.wall_seconds = 5"),
+    lie("txt", "inspect: silence", TIMEOUT, "worker.silent_seconds = 4"),
+    lie("txt", "render: silence", TIMEOUT, "worker.silent_seconds = 4"),
+    lie("txt", "verify: silence", TIMEOUT, "worker.silent_seconds = 4"),
+    lie("txt", "render: one byte at a time", TIMEOUT, "worker.wall_seconds = 8"),
+    lie("pdf", "render: endless text", TIMEOUT, "worker.wall_seconds = 8"),
 ];
 
 const POLICY: &str = "[session]\nparallel_items = 1\n[convert]\nmax_pages = 100\nmax_output_bytes = 1048576\n";
@@ -188,7 +188,7 @@ fn a_flood_ends_at_a_limit() -> Result<()> {
 
 #[test]
 fn silence_and_dribble_end_with_the_time() -> Result<()> {
-    check(WAITS, &format!("{POLICY}[worker]\nsilent_seconds = 2\nwall_seconds = 5\n"))
+    check(WAITS, &format!("{POLICY}[worker]\nsilent_seconds = 4\nwall_seconds = 8\n"))
 }
 
 #[test]

@@ -21,7 +21,8 @@ pub fn seven_zip_of(name: &str, bytes: &[u8]) -> Vec<u8> {
         0x04, // streams
         0x06, 0, 1, 0x09, size, 0, // one packed stream at the start, its size
         0x07, 0x0B, 1, 0, 1, 1, 0, // one folder of one coder, whose one-byte name is 0: copy
-        0x0C, size, 0x0A, 1, // unpacked size, and a checksum for all of it
+        0x0C, size, 0, // its unpacked size
+        0x08, 0x0A, 1, // one stream in it, and a checksum for all of them
     ];
     header.extend(bits::crc32(bytes).to_le_bytes());
     header.extend([0, 0, 0x05, 1, 0x11, names.len() as u8 + 1, 0]);

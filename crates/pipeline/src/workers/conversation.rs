@@ -262,7 +262,12 @@ impl Deadlined {
 
 impl Read for Deadlined {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let patience = self.silent.min(self.until.saturating_duration_since(Instant::now()));
+        let left = self.until.saturating_duration_since(Instant::now());
+        // A flood is always readable: without this it would only end where the pipe happens to be empty.
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let patience = self.silent.min(left);
         let timeout = Timespec { tv_sec: patience.as_secs() as i64, tv_nsec: patience.subsec_nanos().into() };
         let mut fds = [PollFd::from_borrowed_fd(self.answers.as_fd(), PollFlags::IN)];
         match poll(&mut fds, Some(&timeout)) {

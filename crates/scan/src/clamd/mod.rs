@@ -230,6 +230,9 @@ async fn version(address: &ClamdAddress, timeout: Duration) -> Result<Vec<u8>, S
     let wait = timeout.min(SHORT_WAIT);
     let unreachable = |source| ScanFault::Unreachable { address: address.to_string(), source };
     match tokio::time::timeout(wait, client::get_version(Transport::new(address))).await {
+        Ok(Ok(answer)) if answer.is_empty() => {
+            Err(unreachable(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "it hung up without an answer")))
+        }
         Ok(answer) => answer.map_err(unreachable),
         Err(_elapsed) => {
             Err(unreachable(std::io::Error::new(std::io::ErrorKind::TimedOut, format!("no answer within {} s", wait.as_secs()))))
