@@ -184,11 +184,12 @@ impl<'a> Members<'a> {
 }
 
 /// Splits a raw name at `/` and `\`. A leading separator is kept as an empty first component, a trailing one is not;
-/// `.` and empty components in between carry nothing and go.
+/// `.` and empty components in between carry nothing and go; a name of nothing else is `.`, the archive's own folder.
 pub(crate) fn components(name: &[u8]) -> Vec<Vec<u8>> {
     let absolute = matches!(name.first(), Some(b'/' | b'\\'));
     let parts = name.split(|byte| matches!(byte, b'/' | b'\\')).filter(|part| !part.is_empty() && *part != b".");
-    absolute.then(Vec::new).into_iter().chain(parts.map(<[u8]>::to_vec)).collect()
+    let components: Vec<Vec<u8>> = absolute.then(Vec::new).into_iter().chain(parts.map(<[u8]>::to_vec)).collect();
+    if components.is_empty() { vec![b".".to_vec()] } else { components }
 }
 
 #[cfg(test)]
@@ -242,6 +243,7 @@ pub(crate) mod tests {
         assert_eq!(of(b"C:\\windows\\x.dll"), ["C:", "windows", "x.dll"]);
         assert_eq!(of(b"\\\\srv\\share"), ["", "srv", "share"]);
         assert_eq!(of(b"./a//b/"), ["a", "b"]);
+        assert_eq!((of(b"./"), of(b"")), (vec![".".to_owned()], vec![".".to_owned()]));
     }
 
     fn sample(format: Format) -> Vec<u8> {

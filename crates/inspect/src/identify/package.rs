@@ -1,7 +1,7 @@
 //! ZIP packages: OOXML by the content type of the main part, ODF and EPUB by `mimetype`, programs by what they carry.
 
-use super::Identity;
-use crate::archive::zip::open;
+use super::{Identity, zip_ends_here};
+use crate::archive::zip::{END_RECORD_BYTES, end_record, open};
 use crate::content::Content;
 use crate::xml::{self, each_element};
 use model::{Effect, FindingCode, Format};
@@ -54,6 +54,10 @@ const MIMETYPES: &[(&str, Format)] = &[
 
 pub(super) fn identify(content: &mut Content, identity: &mut Identity) {
     identity.format = Format::Zip;
+    let tail = content.tail(END_RECORD_BYTES).unwrap_or_default();
+    if end_record(&tail).is_some_and(|end| !zip_ends_here(&tail, end)) {
+        identity.find(FindingCode::TrailingBytes, Effect::Suspicious, "behind the zip");
+    }
     let mut archive = match open(content) {
         Ok(archive) => archive,
         Err(failure) => {

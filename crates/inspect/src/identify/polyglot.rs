@@ -28,6 +28,11 @@ const SCRIPT_WORDS: &[(&[u8], &str)] =
 pub(super) fn look(content: &Content, head: &[u8], tail: &[u8], identity: &mut Identity) -> io::Result<()> {
     pdf_header(head, tail, identity);
     zip_at_end(tail, identity);
+    if matches!(identity.format, Format::Txt | Format::Csv | Format::Json | Format::Xml)
+        && super::text::hides_markup(content.held().unwrap_or(head))
+    {
+        identity.find(FindingCode::Polyglot, Effect::Suspicious, "utf-7 markup");
+    }
     if matches!(identity.format, Format::Pe | Format::DosProgram) && magic::at(head, 128, b"DICM") {
         identity.find(FindingCode::Polyglot, Effect::Suspicious, "dicom and program");
     }
