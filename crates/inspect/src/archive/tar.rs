@@ -29,7 +29,7 @@ pub(super) fn unpack(content: &mut Content, members: &mut Members<'_>) -> Result
         let name = entry.path_bytes().into_owned();
         let size = entry.size();
         match kind_of(entry_type).ok_or(UnpackError::Unsupported)? {
-            EntryKind::File => members.file(&name, size, &mut entry)?,
+            EntryKind::File => members.file(&name, Some(size), &mut entry)?,
             // Some readers skip bytes behind such a header, others take them for the next one.
             _ if size > 0 => return Err(UnpackError::Malformed),
             kind => members.bare(&name, kind, size, None)?,

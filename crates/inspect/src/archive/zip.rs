@@ -113,7 +113,7 @@ fn unpack_member(archive: &mut ZipArchive<&mut Content>, index: usize, members: 
         return members.bare(&name, EntryKind::File, size, Some(Failure::Encrypted));
     }
     match archive.by_index(index) {
-        Ok(mut file) => members.file(&name, size, &mut file),
+        Ok(mut file) => members.file(&name, Some(size), &mut file),
         Err(error) => members.bare(&name, EntryKind::File, size, Some(failure(&error))),
     }
 }
@@ -229,8 +229,15 @@ mod tests {
         while let Some(at) = lying.windows(4).position(|w| w == size) {
             lying[at..at + 4].copy_from_slice(&10u32.to_le_bytes());
         }
-        let (seen, _) = run(lying, Format::Zip, ROOMY);
-        assert!(seen.iter().all(|s| s.end != Some(None)), "{:?}", seen.iter().map(|s| s.end).collect::<Vec<_>>());
+        // And in both headers of another one 5,001.
+        let mut more = bytes;
+        while let Some(at) = more.windows(4).position(|w| w == size) {
+            more[at..at + 4].copy_from_slice(&5001u32.to_le_bytes());
+        }
+        for bytes in [lying, more] {
+            let (seen, _) = run(bytes, Format::Zip, ROOMY);
+            assert!(seen.iter().all(|s| s.end != Some(None)), "{:?}", seen.iter().map(|s| s.end).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -130,6 +130,10 @@ fn image(content: &Content, head: &[u8], identity: &mut Identity) -> io::Result<
     if let Some(name) = hidden {
         identity.find(FindingCode::Polyglot, Effect::Suspicious, &format!("{name} in image comment"));
     }
+    if identity.format == Format::Jpeg && layout.end.is_none() && bytes.len() as u64 == content.len() {
+        // Decoders fill what is missing with grey; nobody would be told.
+        identity.find(FindingCode::Malformed, Effect::Undetermined, "a picture without its end");
+    }
     let trailer = layout.end.and_then(|end| bytes.get(end..)).unwrap_or_default();
     if trailer.is_empty() {
         return Ok(());
@@ -285,6 +289,12 @@ mod tests {
                 assert!(of(&[image, hidden].concat()).contains(&(FindingCode::Polyglot, Effect::Suspicious)), "{hidden:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_jpeg_that_breaks_off_is_malformed() {
+        let cut = &JPEG[..JPEG.len() - 2];
+        assert_eq!(of(cut), [(FindingCode::Malformed, Effect::Undetermined)]);
     }
 
     #[test]

@@ -352,10 +352,10 @@ mod tests {
 
     #[test]
     fn markup_in_utf7_is_seen_and_base64_is_not() {
-        for text in ["+ADw-script+AD4-", "a +AHg8-b", "x+ACIAPABz-"] {
-            assert_eq!(hides_markup(text.as_bytes()), text != "a +AHg8-b", "{text}");
+        for text in ["+ADw-script+AD4-", "x+ACIAPABz-"] {
+            assert!(hides_markup(text.as_bytes()), "{text}");
         }
-        for text in ["1+1=2, a<b+c", "C++ und +49 30 1234", "dGVzdCB+ADwxyzAbCdEfGhIjKl/0==", "+AOQ-pfel", "+", ""] {
+        for text in ["a +AHg8-b", "1+1=2, a<b+c", "C++ und +49 30 1234", "dGVzdCB+ADwxyzAbCdEfGhIjKl/0==", "+AOQ-pfel", "+", ""] {
             assert!(!hides_markup(text.as_bytes()), "{text}");
         }
     }

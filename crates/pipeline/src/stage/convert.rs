@@ -5,13 +5,15 @@ use super::{Shared, conversion_finding, hold_for_trouble, own_removed};
 use crate::encode;
 use crate::fault::StationFault;
 use crate::line::Stage;
-use crate::workers::{self, Member, PageIn, Trouble};
+use crate::workers::{self, Member, PageIn, Spent, Trouble};
 use flatpdf::writer::{Body, Document, Page, Raster, Settings as PageSettings, TextRun, encode_page};
 use model::format::{Action, Family};
 use model::item::{Artefact, Cleared, Item, Sanitised, Step};
 use model::{Effect, Finding, FindingCode, Format, Reason, Removed};
 use spool::SpoolFile;
+use std::collections::HashMap;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 use wire::{Failure, PageStart, RenderLimits, Request, UnpackLimits, VerifyKind};
 
@@ -27,6 +29,8 @@ pub(crate) struct Convert {
     pub(crate) shared: Shared,
     pub(crate) verify: Verify,
     pub(crate) unpacked: UnboundedSender<Unpacked>,
+    /// What each item of the medium has been unpacked to, by its position.
+    pub(crate) spent: Mutex<HashMap<u32, Arc<Spent>>>,
 }
 
 /// Finished bytes, not yet verified, with what was seen on the way.
@@ -67,6 +71,10 @@ impl Stage for Convert {
 }
 
 impl Convert {
+    fn spent_for(&self, position: u32) -> Arc<Spent> {
+        Arc::clone(self.spent.lock().unwrap_or_else(PoisonError::into_inner).entry(position).or_default())
+    }
+
     async fn unpack(&self, mut item: Item<Cleared>) -> Result<Step<Sanitised>, StationFault> {
         let format = item.format();
         let policy = &self.shared.settings.policy.archive;
@@ -82,9 +90,10 @@ impl Convert {
             max_member_bytes: self.shared.settings.policy.item.max_bytes,
         };
         let content = self.shared.content(&item);
+        let spent = self.spent_for(item.provenance().order.first().copied().unwrap_or_default());
         let inner = inner_name(item.provenance().release_path.last().map_or("content", String::as_str));
         let asked = self.shared.blocking(move |shared| {
-            shared.inspectors.with(|inspector| inspector.unpack(&content, format, inner.into_bytes(), &limits, &shared.spool))
+            shared.inspectors.with(|inspector| inspector.unpack(&content, format, inner.into_bytes(), &limits, &shared.spool, &spent))
         });
         match asked.await {
             Ok(members) => {

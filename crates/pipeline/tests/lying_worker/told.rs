@@ -2,7 +2,9 @@
 
 use model::Format;
 use model::policy::Policy;
-use pipeline::workers::{InspectorPool, Member, MemberContent, PageIn, Rendered, Trouble, office_to_pdf, rebuild_text, render, verify};
+use pipeline::workers::{
+    InspectorPool, Member, MemberContent, PageIn, Rendered, Spent, Trouble, office_to_pdf, rebuild_text, render, verify,
+};
 use sandbox::Exit;
 use spool::{Spool, SpoolFile};
 use std::path::PathBuf;
@@ -69,7 +71,7 @@ impl Bench {
 
     fn unpack(&self, pool: &InspectorPool, lie: &str) -> Result<Vec<Member>, Trouble> {
         let item = self.item(lie);
-        pool.with(|inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), &UNPACK, &self.spool))
+        pool.with(|inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), &UNPACK, &self.spool, &Spent::default()))
     }
 
     fn strip(&self, pool: &InspectorPool, lie: &str) -> Result<SpoolFile, Trouble> {

@@ -206,3 +206,5 @@ fn density_gives_the_page_its_size() {
     let start = render(bytes, Format::Jpeg).unwrap().pages[0].0;
     assert_eq!((start.width_pt, start.height_pt), (12.0, 6.0));
 }
+
+mod tricks;

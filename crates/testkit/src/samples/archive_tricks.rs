@@ -2,7 +2,7 @@
 
 use super::texts;
 use crate::archive::{
-    QUINE_MEMBER, RawTarEntry, ZipBuilder, gzip_of, quine_zip, seven_zip_encrypted, seven_zip_of, tar_of_raw, zip_of,
+    RawTarEntry, ZipBuilder, gzip_of, quine_zip, seven_zip_encrypted, seven_zip_of, tar_of_raw, zip_of,
 };
 use crate::program;
 use crate::tree::{Expected, Sample};
@@ -45,25 +45,22 @@ fn unpacked_to(depth: usize, levels: usize) -> Expected {
 }
 
 fn bombs() -> Vec<Sample> {
-    // Five levels of ten: a hundred thousand times 8 MiB.
+    // Every archive is small and packs nothing but archives, until the innermost ones.
     let leaf = ZipBuilder::new().zeros("nullen.txt", 8 << 20).finish();
-    let recursive = (0..4).fold(leaf, |inner, _| {
-        let members: Vec<(String, &[u8])> = (0..10).map(|n| (format!("{n}.zip"), &inner[..])).collect();
-        zip_of(&members)
-    });
-    let quine = (0..5).fold(Expected::withheld(Reason::Limit, Format::Zip), |inner, _| {
-        Expected::unpacked(Format::Zip, vec![(String::from_utf8_lossy(QUINE_MEMBER).into_owned(), inner)])
-    });
+    let three = |inner: &[u8]| zip_of(&[("0.zip", inner), ("1.zip", inner), ("2.zip", inner)]);
+    let of_three = |inner: Expected| Expected::unpacked(Format::Zip, ["0.zip", "1.zip", "2.zip"].map(|name| (name, inner.clone())).to_vec());
+    // The scanner goes deeper than the line does, and does not like it.
+    let scanner = || Expected::withheld(Reason::ScanIncomplete, Format::Zip);
     vec![
         Sample::new(
             &at("Bombe (geschachtelt).zip"),
-            "Archives in archives that add up to 800 GiB, none of them large.",
-            recursive,
-            Expected::withheld(Reason::Limit, Format::Zip),
+            "Archives in archives, none of them a bomb but the innermost.",
+            three(&three(&leaf)),
+            of_three(of_three(Expected::withheld(Reason::Limit, Format::Zip))),
         ),
-        Sample::new(&at("Immer dasselbe.zip"), "An archive whose one member is the archive itself.", quine_zip(), quine),
+        Sample::new(&at("Immer dasselbe.zip"), "An archive whose one member is the archive itself.", quine_zip(), scanner()),
         Sample::new(&at("Sechs tief.zip"), "One archive more around a note than the line unpacks.", nested(6), unpacked_to(6, 5)),
-        Sample::new(&at("Fünfzig tief.zip"), "Fifty archives around a note.", nested(50), unpacked_to(50, 5)),
+        Sample::new(&at("Fünfzig tief.zip"), "Fifty archives around a note.", nested(50), scanner()),
     ]
 }
 
@@ -177,9 +174,7 @@ fn tars() -> Vec<Sample> {
         RawTarEntry::file("zweimal.txt", *b"Ein anderer Text.\n"),
     ];
     let device = || Expected { disposition: model::report::Outcome::Structural, reason: Reason::SpecialFile, format: Format::Unknown, members: Vec::new() };
-    let folder = || Expected { reason: Reason::Directory, ..device() };
     let expected = vec![
-        (".", folder()),
         ("notiz.txt", text()),
         ("platte", device()),
         ("konsole", device()),
@@ -214,9 +209,12 @@ fn odd_tars() -> Vec<Sample> {
     let tar = |name: &str, why: &str, entries: &[RawTarEntry], reason| {
         Sample::new(&at(name), why, tar_of_raw(entries), Expected::withheld(reason, Format::Tar))
     };
-    // GNU: one block of 16 bytes at offset 1 MiB, real size 1 MiB and 16 bytes.
-    let map = [&[0; 41][..], b"00004000000\x0000000000020\0", &[0; 72], b"\0", b"00004000020\0"].concat();
-    let sparse = RawTarEntry { kind: b'S', body: PLAIN.to_vec(), rest: map, gnu: true, ..note() };
+    // GNU: one block of 16 bytes behind a hole.
+    let sparse = |hole: u64| {
+        let digits = |value: u64| format!("{value:011o}\0").into_bytes();
+        let map = [vec![0; 41], digits(hole), digits(16), vec![0; 73], digits(hole + 16)].concat();
+        tar_of_raw(&[RawTarEntry { kind: b'S', body: PLAIN.to_vec(), rest: map, gnu: true, ..note() }])
+    };
     let pax_sparse = RawTarEntry::pax(b'x', &[("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0"), ("GNU.sparse.name", "anders.txt")]);
     let hidden = RawTarEntry::file("versteckt.txt", *b"Nur fuer manche Leser.\n");
     let mut behind = tar_of_raw(&[note()]);
@@ -225,7 +223,13 @@ fn odd_tars() -> Vec<Sample> {
         tar("Groß (gelogen).tar", "A tar whose extended header gives another size.", &[RawTarEntry::pax(b'x', &[("size", "1024")]), note(), note()], Reason::Malformed),
         tar("Zweimal umbenannt.tar", "An extended header with two paths.", &[RawTarEntry::pax(b'x', &[("path", "a.txt"), ("path", "b.txt")]), note()], Reason::Malformed),
         tar("Alle umbenannt.tar", "A header that renames all members that follow.", &[RawTarEntry::pax(b'g', &[("path", "a.txt")]), note()], Reason::Malformed),
-        tar("Lücken.tar", "A sparse file in GNU's old form.", &[sparse], Reason::ConversionFailed),
+        Sample::new(
+            &at("Lücken.tar"),
+            "A file with a hole, which is unpacked to zero bytes.",
+            sparse(65_536),
+            Expected::unpacked(Format::Tar, vec![("notiz.txt", Expected::withheld(Reason::FormatUnknown, Format::Unknown))]),
+        ),
+        Sample::new(&at("Lücken (riesig).tar"), "A file with a hole of 4 GiB.", sparse(4 << 30), Expected::withheld(Reason::Limit, Format::Tar)),
         tar("Lücken (pax).tar", "A sparse file in an extended header.", &[pax_sparse, note()], Reason::ConversionFailed),
         tar("Fortsetzung.tar", "The second volume of a tar in two.", &[RawTarEntry { kind: b'M', ..note() }], Reason::ConversionFailed),
         tar("Verweis mit Inhalt.tar", "A link that carries bytes.", &[RawTarEntry { kind: b'1', link: b"notiz.txt".to_vec(), ..note() }], Reason::Malformed),

@@ -13,7 +13,7 @@ const TROJAN_SOURCE: &str = "#include <stdio.h>\n\nint main(void)\n{\n    int pr
 /// Window title, hyperlink and clipboard (OSC 0, 8, 52), colours and cursor (CSI), and the C1 control that begins as ESC does.
 const TERMINAL: &str = "\u{1B}]0;Systemwartung\u{7}\u{1B}]8;;http://boese.example\u{1B}\\Handbuch\u{1B}]8;;\u{1B}\\\n\u{1B}]52;c;cm0gLXJmIH4=\u{7}\u{1B}[2J\u{1B}[1;1HAlles in Ordnung.\n\u{9B}31mrot\u{9B}0m \u{90}q\u{9C}\n";
 /// Cells that begin a formula behind every separator, after quotes and blanks, and in forms that only look like a sign.
-const FORMULAS: &str = "Artikel\tPreis\tAnmerkung\nSchraube\t=1+2\t@SUM(A1:A9)\n\"=HYPERLINK(\"\"http://boese.example\"\";\"\"Preis\"\")\"\t+49 30\t-2+3+cmd|' /C calc'!A0\nMutter\t\" =1+1\"\t\"a;=2+2\"\nScheibe\t\u{FF1D}1+1\t\"\t=3\"\n";
+const FORMULAS: &str = "Artikel\tPreis\tAnmerkung\nSchraube\t=1+2\t@SUM(A1:A9)\n\"=HYPERLINK(\"\"http://boese.example\"\";\"\"Preis\"\")\"\t+49 30\t-2+3+A1\nMutter\t\" =1+1\"\t\"a;=2+2\"\nScheibe\t\u{FF1D}1+1\t\"\t=3\"\n";
 
 pub(super) fn samples() -> Vec<Sample> {
     let at = |name: &str| format!("Technik/Texte aus dem Netz/{name}");
@@ -48,10 +48,10 @@ pub(super) fn samples() -> Vec<Sample> {
             *b"Sichtbar.\0Unsichtbar.\0\n",
             Expected::withheld(Reason::FormatUnknown, Format::Unknown),
         ),
-        Sample::new(&at("Konsole.log"), "A log that takes over the terminal it is shown in.", TERMINAL, text()),
+        Sample::new(&at("Konsole.log"), "A log that takes over the terminal it is shown in.", super::texts::log(40) + TERMINAL, text()),
         Sample::new(&at("freigabe.c"), "Source code that reads differently than it compiles.", TROJAN_SOURCE, text()),
         Sample::new(&at("Stückliste.tsv"), "Formulas behind tabs, quotes, blanks and foreign separators.", FORMULAS, Expected::rebuilt(Format::Csv)),
-        Sample::new(&at("Preise.txt"), "A web page called text.", PAGE, Expected::converted(Format::Html)),
+        Sample::new(&at("Preise.txt"), "A web page called text.", PAGE, Expected::withheld(Reason::FormatWithheld, Format::Html)),
         Sample::new(&at("Zeichnung.txt"), "A drawing called text.", DRAWING, Expected::rebuilt(Format::Svg)),
         Sample::new(&at("Funktion.txt"), "A script called text.", PROGRAM, Expected::withheld(Reason::Stripped, Format::ScriptJs)),
     ]
