@@ -57,7 +57,17 @@ impl ZipBuilder {
         // Bit 11: the name is UTF-8 (APPNOTE 4.4.4).
         let flags = if !name.is_ascii() && std::str::from_utf8(name).is_ok() { 1 << 11 } else { 0 };
         let mode = if name.ends_with(b"/") { 0o040_755 } else { 0o100_644 };
-        self.members.push(Member { name: name.to_vec(), flags, method, crc, body, size: size as u32, mode, extra: Vec::new(), shape: Shape::Plain });
+        self.members.push(Member {
+            name: name.to_vec(),
+            flags,
+            method,
+            crc,
+            body,
+            size: size as u32,
+            mode,
+            extra: Vec::new(),
+            shape: Shape::Plain,
+        });
         self
     }
 

@@ -26,8 +26,10 @@ pub fn icc_bomb(size: u64) -> Vec<u8> {
 pub fn deep_png_of(width: u32, height: u32, pixel: impl Fn(u32, u32) -> Rgb) -> Vec<u8> {
     let rows = rgb_rows(width, height, pixel);
     let row_bytes = width as usize * 3;
-    let filtered: Vec<u8> =
-        rows.chunks(row_bytes).flat_map(|row| std::iter::once(0).chain(row.iter().flat_map(|value| [*value, value.wrapping_mul(31)]))).collect();
+    let filtered: Vec<u8> = rows
+        .chunks(row_bytes)
+        .flat_map(|row| std::iter::once(0).chain(row.iter().flat_map(|value| [*value, value.wrapping_mul(31)])))
+        .collect();
     png_from(width, height, 16, 2, &[], &bits::zlib(&filtered))
 }
 
@@ -178,19 +180,28 @@ pub fn tiff_promising(width: u32, height: u32) -> Vec<u8> {
     let mut out = tiff_head(4);
     out.extend([1, 2, 3, 4]);
     let long = |tag: u16, value: u32| (tag, 4u16, 1u32, value.to_le_bytes().to_vec());
-    let entries =
-        [long(256, width), long(257, height), long(258, 8), long(259, 1), long(262, 1), long(273, 8), long(277, 1), long(278, height), long(279, 4)];
+    let entries = [
+        long(256, width),
+        long(257, height),
+        long(258, 8),
+        long(259, 1),
+        long(262, 1),
+        long(273, 8),
+        long(277, 1),
+        long(278, height),
+        long(279, 4),
+    ];
     append_ifd(&mut out, &entries, 0);
     out
 }
 
-/// A lossless WebP that claims the largest size the format has, with the pixels of none of it.
+/// A lossless WebP that claims 16,383 pixels a side, one less than the format has, with the pixels of none of it.
 pub fn webp_promising() -> Vec<u8> {
     let mut out = webp_of(2, 2, |_, _| 1);
     // Behind RIFF header, chunk header and signature: width and height less one, fourteen bits each.
     if let Some(field) = out.get_mut(21..25) {
         let rest = field.last().map_or(0, |byte| byte & 0xF0);
-        field.copy_from_slice(&[0xFF, 0xFF, 0xFF, 0x0F | rest]);
+        field.copy_from_slice(&[0xFE, 0xBF, 0xFF, 0x0F | rest]);
     }
     out
 }
@@ -201,7 +212,9 @@ mod tests {
 
     #[test]
     fn an_independent_reader_reads_the_deep_and_the_animated_png() {
-        for (bytes, row_bytes) in [(deep_png_of(5, 3, |x, _| [x as u8, 7, 9]), 30), (animated_png_of(5, 3, |_, _| [1, 2, 3], |_, _| [4, 5, 6]), 15)] {
+        for (bytes, row_bytes) in
+            [(deep_png_of(5, 3, |x, _| [x as u8, 7, 9]), 30), (animated_png_of(5, 3, |_, _| [1, 2, 3], |_, _| [4, 5, 6]), 15)]
+        {
             let mut reader = png::Decoder::new(std::io::Cursor::new(bytes)).read_info().unwrap();
             let mut pixels = vec![0; reader.output_buffer_size().unwrap()];
             let info = reader.next_frame(&mut pixels).unwrap();

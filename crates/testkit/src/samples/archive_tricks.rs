@@ -1,9 +1,7 @@
 //! Archives that lie, never end, climb out of their folder, or cannot be looked into.
 
 use super::texts;
-use crate::archive::{
-    RawTarEntry, ZipBuilder, gzip_of, quine_zip, seven_zip_encrypted, seven_zip_of, tar_of_raw, zip_of,
-};
+use crate::archive::{RawTarEntry, ZipBuilder, gzip_of, quine_zip, seven_zip_encrypted, seven_zip_of, tar_of_raw, zip_of};
 use crate::program;
 use crate::tree::{Expected, Sample};
 use model::{Format, Reason};
@@ -48,7 +46,8 @@ fn bombs() -> Vec<Sample> {
     // Every archive is small and packs nothing but archives, until the innermost ones.
     let leaf = ZipBuilder::new().zeros("nullen.txt", 8 << 20).finish();
     let three = |inner: &[u8]| zip_of(&[("0.zip", inner), ("1.zip", inner), ("2.zip", inner)]);
-    let of_three = |inner: Expected| Expected::unpacked(Format::Zip, ["0.zip", "1.zip", "2.zip"].map(|name| (name, inner.clone())).to_vec());
+    let of_three =
+        |inner: Expected| Expected::unpacked(Format::Zip, ["0.zip", "1.zip", "2.zip"].map(|name| (name, inner.clone())).to_vec());
     // The scanner goes deeper than the line does, and does not like it.
     let scanner = || Expected::withheld(Reason::ScanIncomplete, Format::Zip);
     vec![
@@ -84,14 +83,24 @@ fn ends() -> Vec<Sample> {
             one().finish_with_other_names(),
             refused(),
         ),
-        Sample::new(&at("Nachgestellt.zip"), "Sizes behind the member, as writers of streams put them.", one().described().finish(), unpacked()),
+        Sample::new(
+            &at("Nachgestellt.zip"),
+            "Sizes behind the member, as writers of streams put them.",
+            one().described().finish(),
+            unpacked(),
+        ),
         Sample::new(
             &at("Davor.zip"),
             "An archive behind bytes that are no archive.",
             one().finish_after(b"Nichts von Belang, nur davor.\n\x01\x02\x03\x04".to_vec()),
             Expected::withheld(Reason::Polyglot, Format::Zip),
         ),
-        Sample::new(&at("Dahinter.zip"), "An archive with bytes behind its end.", suffixed, Expected::withheld(Reason::Suspicious, Format::Zip)),
+        Sample::new(
+            &at("Dahinter.zip"),
+            "An archive with bytes behind its end.",
+            suffixed,
+            Expected::withheld(Reason::Suspicious, Format::Zip),
+        ),
         Sample::new(
             &at("Selbstentpacker.exe"),
             "An archive behind the program that unpacks it.",
@@ -147,7 +156,12 @@ fn closed() -> Vec<Sample> {
             ZipBuilder::new().deflated("notiz.txt", PLAIN).encrypted("geheim.txt", PLAIN, b"infiziert").finish(),
             encrypted(Format::Zip),
         ),
-        Sample::new(&at("Verschlüsselt.7z"), "A 7z that hides even the names of its members.", seven_zip_encrypted(), encrypted(Format::SevenZip)),
+        Sample::new(
+            &at("Verschlüsselt.7z"),
+            "A 7z that hides even the names of its members.",
+            seven_zip_encrypted(),
+            encrypted(Format::SevenZip),
+        ),
         Sample::new(
             &at("Am Stück.7z"),
             "A solid 7z.",
@@ -173,7 +187,12 @@ fn tars() -> Vec<Sample> {
         RawTarEntry::file("zweimal.txt", PLAIN),
         RawTarEntry::file("zweimal.txt", *b"Ein anderer Text.\n"),
     ];
-    let device = || Expected { disposition: model::report::Outcome::Structural, reason: Reason::SpecialFile, format: Format::Unknown, members: Vec::new() };
+    let device = || Expected {
+        disposition: model::report::Outcome::Structural,
+        reason: Reason::SpecialFile,
+        format: Format::Unknown,
+        members: Vec::new(),
+    };
     let expected = vec![
         ("notiz.txt", text()),
         ("platte", device()),
@@ -220,20 +239,50 @@ fn odd_tars() -> Vec<Sample> {
     let mut behind = tar_of_raw(&[note()]);
     behind.extend(tar_of_raw(&[hidden]));
     vec![
-        tar("Groß (gelogen).tar", "A tar whose extended header gives another size.", &[RawTarEntry::pax(b'x', &[("size", "1024")]), note(), note()], Reason::Malformed),
-        tar("Zweimal umbenannt.tar", "An extended header with two paths.", &[RawTarEntry::pax(b'x', &[("path", "a.txt"), ("path", "b.txt")]), note()], Reason::Malformed),
-        tar("Alle umbenannt.tar", "A header that renames all members that follow.", &[RawTarEntry::pax(b'g', &[("path", "a.txt")]), note()], Reason::Malformed),
+        tar(
+            "Groß (gelogen).tar",
+            "A tar whose extended header gives another size.",
+            &[RawTarEntry::pax(b'x', &[("size", "1024")]), note(), note()],
+            Reason::Malformed,
+        ),
+        tar(
+            "Zweimal umbenannt.tar",
+            "An extended header with two paths.",
+            &[RawTarEntry::pax(b'x', &[("path", "a.txt"), ("path", "b.txt")]), note()],
+            Reason::Malformed,
+        ),
+        tar(
+            "Alle umbenannt.tar",
+            "A header that renames all members that follow.",
+            &[RawTarEntry::pax(b'g', &[("path", "a.txt")]), note()],
+            Reason::Malformed,
+        ),
         Sample::new(
             &at("Lücken.tar"),
             "A file with a hole, which is unpacked to zero bytes.",
             sparse(65_536),
             Expected::unpacked(Format::Tar, vec![("notiz.txt", Expected::withheld(Reason::FormatUnknown, Format::Unknown))]),
         ),
-        Sample::new(&at("Lücken (riesig).tar"), "A file with a hole of 4 GiB.", sparse(4 << 30), Expected::withheld(Reason::Limit, Format::Tar)),
+        Sample::new(
+            &at("Lücken (riesig).tar"),
+            "A file with a hole of 4 GiB.",
+            sparse(4 << 30),
+            Expected::withheld(Reason::Limit, Format::Tar),
+        ),
         tar("Lücken (pax).tar", "A sparse file in an extended header.", &[pax_sparse, note()], Reason::ConversionFailed),
         tar("Fortsetzung.tar", "The second volume of a tar in two.", &[RawTarEntry { kind: b'M', ..note() }], Reason::ConversionFailed),
-        tar("Verweis mit Inhalt.tar", "A link that carries bytes.", &[RawTarEntry { kind: b'1', link: b"notiz.txt".to_vec(), ..note() }], Reason::Malformed),
-        Sample::new(&at("Hinter dem Ende.tar"), "A second tar behind the end of the first.", behind, Expected::withheld(Reason::Malformed, Format::Tar)),
+        tar(
+            "Verweis mit Inhalt.tar",
+            "A link that carries bytes.",
+            &[RawTarEntry { kind: b'1', link: b"notiz.txt".to_vec(), ..note() }],
+            Reason::Malformed,
+        ),
+        Sample::new(
+            &at("Hinter dem Ende.tar"),
+            "A second tar behind the end of the first.",
+            behind,
+            Expected::withheld(Reason::Malformed, Format::Tar),
+        ),
         Sample::new(
             &at("Rest.gz"),
             "Bytes behind the end of a compressed stream.",

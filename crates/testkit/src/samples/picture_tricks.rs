@@ -30,12 +30,18 @@ pub(super) fn samples() -> Result<Vec<Sample>> {
 }
 
 fn gigantic() -> Vec<Sample> {
-    let limit = |name: &str, why: &str, bytes: Vec<u8>, format| Sample::new(&at(name), why, bytes, Expected::withheld(Reason::Limit, format));
+    let limit =
+        |name: &str, why: &str, bytes: Vec<u8>, format| Sample::new(&at(name), why, bytes, Expected::withheld(Reason::Limit, format));
     vec![
         limit("Riesig.gif", "A picture of 65,535 by 65,535 pixels in a hundred bytes.", image::gif_promising(65_535, 65_535), Format::Gif),
         limit("Riesig.bmp", "A picture that claims 60,000 by 60,000 pixels.", image::bmp_promising(60_000, 60_000), Format::Bmp),
-        limit("Riesig.tiff", "A picture that claims four thousand million pixels a side.", image::tiff_promising(u32::MAX, u32::MAX), Format::Tiff),
-        limit("Riesig.webp", "A picture that claims the largest size of its format.", image::webp_promising(), Format::Webp),
+        limit(
+            "Riesig.tiff",
+            "A picture that claims four thousand million pixels a side.",
+            image::tiff_promising(u32::MAX, u32::MAX),
+            Format::Tiff,
+        ),
+        limit("Riesig.webp", "A picture that claims 16,383 by 16,383 pixels.", image::webp_promising(), Format::Webp),
     ]
 }
 
@@ -60,8 +66,18 @@ fn carriers() -> Result<Vec<Sample>> {
             image::jpeg_with_exif(80, 60, &large_exif, image::landscape(80, 60))?,
             png(Format::Jpeg),
         ),
-        Sample::new(&at("Viel Exif.png"), "A picture with an EXIF of 400 kB.", chunk(b"eXIf", crate::bits::Noise::new(6).bytes(400_000)), png(Format::Png)),
-        Sample::new(&at("Farbprofil.png"), "A colour profile that unpacks to 200 MiB.", chunk(b"iCCP", image::icc_bomb(200 << 20)), png(Format::Png)),
+        Sample::new(
+            &at("Viel Exif.png"),
+            "A picture with an EXIF of 400 kB.",
+            chunk(b"eXIf", crate::bits::Noise::new(6).bytes(400_000)),
+            png(Format::Png),
+        ),
+        Sample::new(
+            &at("Farbprofil.png"),
+            "A colour profile that unpacks to 200 MiB.",
+            chunk(b"iCCP", image::icc_bomb(200 << 20)),
+            png(Format::Png),
+        ),
         Sample::new(
             &at("Palette.png"),
             "A palette of 20,000 colours, where 256 are allowed.",
@@ -74,7 +90,12 @@ fn carriers() -> Result<Vec<Sample>> {
 fn kinds() -> Result<Vec<Sample>> {
     let frames: [&dyn Fn(u32, u32) -> u8; 2] = [&|x, _| (x / 8 % 8) as u8, &|_, y| (y / 8 % 8) as u8];
     Ok(vec![
-        Sample::new(&at("Bewegt.png"), "An animated PNG.", image::animated_png_of(60, 40, field, |_, _| [9, 9, 200]), Expected::rebuilt(Format::Png)),
+        Sample::new(
+            &at("Bewegt.png"),
+            "An animated PNG.",
+            image::animated_png_of(60, 40, field, |_, _| [9, 9, 200]),
+            Expected::rebuilt(Format::Png),
+        ),
         Sample::new(&at("Bewegt.webp"), "An animated WebP.", image::animated_webp_of(48, 32, &frames), Expected::rebuilt(Format::Webp)),
         Sample::new(
             &at("Druckerei.jpg"),
@@ -82,14 +103,29 @@ fn kinds() -> Result<Vec<Sample>> {
             image::cmyk_jpeg_of(64, 48, |x, y| [(x * 4) as u8, (y * 5) as u8, 40, 0])?,
             Expected::rebuilt(Format::Jpeg),
         ),
-        Sample::new(&at("Sechzehn Bit.png"), "A PNG of 16 bits a channel.", image::deep_png_of(60, 40, field), Expected::rebuilt(Format::Png)),
-        Sample::new(&at("Sechzehn Bit.tiff"), "A TIFF of 16 bits a channel.", image::deep_tiff_of(60, 40, field), Expected::rebuilt(Format::Tiff)),
+        Sample::new(
+            &at("Sechzehn Bit.png"),
+            "A PNG of 16 bits a channel.",
+            image::deep_png_of(60, 40, field),
+            Expected::rebuilt(Format::Png),
+        ),
+        Sample::new(
+            &at("Sechzehn Bit.tiff"),
+            "A TIFF of 16 bits a channel.",
+            image::deep_tiff_of(60, 40, field),
+            Expected::rebuilt(Format::Tiff),
+        ),
     ])
 }
 
 fn drawings() -> Vec<Sample> {
     vec![
-        Sample::new(&at("Verweise.svg"), "A drawing with references to files, addresses and pages.", REFERENCES, Expected::rebuilt(Format::Svg)),
+        Sample::new(
+            &at("Verweise.svg"),
+            "A drawing with references to files, addresses and pages.",
+            REFERENCES,
+            Expected::rebuilt(Format::Svg),
+        ),
         Sample::new(
             &at("Datei im Bild.svg"),
             "A drawing that includes the password file as an entity.",

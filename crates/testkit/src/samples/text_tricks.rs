@@ -6,8 +6,10 @@ use model::{Format, Reason};
 
 const PAGE: &str =
     "<!DOCTYPE html>\n<html><head><title>Preise</title></head><body><h1>Preise</h1><p>Alles kostet 5 Euro.</p></body></html>\n";
-const DRAWING: &str = "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"60\" height=\"40\"><rect width=\"60\" height=\"40\" fill=\"#1f4e79\"/></svg>\n";
-const PROGRAM: &str = "var shell = new ActiveXObject(\"WScript.Shell\");\nvar ordner = shell.SpecialFolders(\"Desktop\");\nshell.Run(\"calc.exe\");\n";
+const DRAWING: &str =
+    "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"60\" height=\"40\"><rect width=\"60\" height=\"40\" fill=\"#1f4e79\"/></svg>\n";
+const PROGRAM: &str =
+    "var shell = new ActiveXObject(\"WScript.Shell\");\nvar ordner = shell.SpecialFolders(\"Desktop\");\nshell.Run(\"calc.exe\");\n";
 /// Trojan Source (CVE-2021-42574): what a reviewer sees as a comment is code, and the other way round.
 const TROJAN_SOURCE: &str = "#include <stdio.h>\n\nint main(void)\n{\n    int pruefer = 0;\n    /*\u{202E} } \u{2066}if (pruefer)\u{2069} \u{2066} nur Pruefer */\n        printf(\"Freigabe erteilt.\\n\");\n    /* Ende \u{202E} { \u{2066}*/\n    return 0;\n}\n";
 /// Window title, hyperlink and clipboard (OSC 0, 8, 52), colours and cursor (CSI), and the C1 control that begins as ESC does.
@@ -50,7 +52,12 @@ pub(super) fn samples() -> Vec<Sample> {
         ),
         Sample::new(&at("Konsole.log"), "A log that takes over the terminal it is shown in.", super::texts::log(40) + TERMINAL, text()),
         Sample::new(&at("freigabe.c"), "Source code that reads differently than it compiles.", TROJAN_SOURCE, text()),
-        Sample::new(&at("Stückliste.tsv"), "Formulas behind tabs, quotes, blanks and foreign separators.", FORMULAS, Expected::rebuilt(Format::Csv)),
+        Sample::new(
+            &at("Stückliste.tsv"),
+            "Formulas behind tabs, quotes, blanks and foreign separators.",
+            FORMULAS,
+            Expected::rebuilt(Format::Csv),
+        ),
         Sample::new(&at("Preise.txt"), "A web page called text.", PAGE, Expected::withheld(Reason::FormatWithheld, Format::Html)),
         Sample::new(&at("Zeichnung.txt"), "A drawing called text.", DRAWING, Expected::rebuilt(Format::Svg)),
         Sample::new(&at("Funktion.txt"), "A script called text.", PROGRAM, Expected::withheld(Reason::Stripped, Format::ScriptJs)),

@@ -44,7 +44,8 @@ fn gigantic_sizes_are_refused_before_decoding() {
 #[test]
 fn metadata_changes_no_pixel_however_much_it_is() {
     let plain = page(image::png_of(24, 16, field), Format::Png).0;
-    for (kind, body) in [(*b"eXIf", vec![7; 300_000]), (*b"iCCP", image::icc_bomb(64 << 20)), (*b"tEXt", b"Comment\0vertraulich".to_vec())] {
+    for (kind, body) in [(*b"eXIf", vec![7; 300_000]), (*b"iCCP", image::icc_bomb(64 << 20)), (*b"tEXt", b"Comment\0vertraulich".to_vec())]
+    {
         let (pixels, findings) = page(image::png_with_chunks(24, 16, &[(kind, body)], field), Format::Png);
         assert!(pixels == plain, "{kind:?}");
         assert_eq!(findings, [FindingCode::Metadata], "{kind:?}");
