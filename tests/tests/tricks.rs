@@ -85,9 +85,11 @@ fn a_bomb_of_many_archives_has_one_budget() -> Result<()> {
     let report = session(&scratch, &[file("Bombe.zip", bomb)], "[archive]\nmax_expanded_bytes = 1000000\nmax_ratio = 100000\n")?;
     let expanded: u64 = report.items.iter().filter(|item| item.path.contains('!')).map(|item| item.size_bytes).sum();
     assert!(expanded <= 1_000_000, "{expanded}");
-    let limited = report.items.iter().filter(|item| item.findings.iter().any(|f| f.detail == "archive.max_expanded_bytes = 1000000"));
-    assert!(limited.count() >= 20, "{:?}", report.totals);
-    Ok(())
+    // Which of the archives still find room depends on who comes first; five of the innermost fit.
+    let texts = report.items.iter().filter(|item| item.path.ends_with(".txt")).count();
+    assert!(texts <= 5 && report.totals.withheld > 0, "{texts} texts, {:?}", report.totals);
+    let held = report.items.iter().filter(|item| item.disposition == Outcome::Withheld);
+    held.map(|item| item.path.as_str()).try_for_each(|path| check_limit(&report, path, "archive.max_expanded_bytes = 1000000"))
 }
 
 /// Text is decoded and normalised in memory: that is bounded by the worker's, and what does not fit is held.
