@@ -145,8 +145,7 @@ fn time_of_an_item_and_the_next_one_is_not_slowed() -> Result<()> {
     let document = e2e::samples_at(&["Verträge und Angebote/Angebot 2026-014.docx"])?;
     let first = document.first().context("the document")?;
     let endless = endless_page();
-    let files: [(&str, &[u8]); 4] =
-        [("a.pdf", &endless), ("b.docx", &first.bytes), ("c.pdf", &pdf(&["danach"])), ("d.txt", b"danach\n")];
+    let files: [(&str, &[u8]); 4] = [("a.pdf", &endless), ("b.docx", &first.bytes), ("c.pdf", &pdf(&["danach"])), ("d.txt", b"danach\n")];
     let dir = medium(&scratch, "slow", &files)?;
     let cpu = "[session]\nparallel_items = 1\n[worker]\ncpu_seconds = 2\noffice_wall_seconds = 1\n";
     let report = session(&clamd, &scratch, &dir, cpu)?;

@@ -76,9 +76,9 @@ impl Default for ItemPolicy {
 pub struct ArchivePolicy {
     /// Archives within archives.
     pub max_depth: u32,
-    /// Members of one archive.
+    /// Members of one archive, those of archives inside of it included.
     pub max_members: u32,
-    /// Bytes all members of one archive expand to.
+    /// Bytes all members of one archive expand to, those of archives inside of it included.
     pub max_expanded_bytes: u64,
     /// Expanded bytes per packed byte, above a floor of 1 MiB.
     pub max_ratio: u32,

@@ -20,7 +20,7 @@ use serde_json::json;
 use spool::{HoldRecord, Quarantine, RECORD_SCHEMA, Spool, SpoolFile};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use wire::{EntryKind, Failure};
@@ -178,7 +178,7 @@ impl<'a> Session<'a> {
             scan: Scan { shared: shared.clone(), engines: Arc::clone(&engines) },
             decide: Decide(shared.clone()),
             strip: Strip(shared.clone()),
-            convert: Convert { shared: shared.clone(), verify, unpacked: sender },
+            convert: Convert { shared: shared.clone(), verify, unpacked: sender, spent: Mutex::default() },
             transitions: Arc::clone(&station.transitions),
         };
         let shown = model::escape_text(&order.source.to_string_lossy());

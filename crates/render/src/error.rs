@@ -17,8 +17,8 @@ pub enum RenderError {
     /// More pages than the limit.
     #[error("more than {0} pages")]
     Pages(u32),
-    /// An image with more pixels than are decoded.
-    #[error("more than {0} pixels")]
+    /// An image with more pixels than are decoded for this many on a page.
+    #[error("far more than {0} pixels")]
     Pixels(u64),
     /// More bytes of output than the limit.
     #[error("more than {0} bytes of output")]
@@ -48,7 +48,7 @@ impl RenderError {
             Self::Malformed => (Failure::Malformed, 0),
             Self::Unsupported => (Failure::Unsupported, 0),
             Self::Pages(limit) => (Failure::LimitPages, *limit as u64),
-            Self::Pixels(limit) => (Failure::Limit, *limit),
+            Self::Pixels(limit) => (Failure::LimitPixels, *limit),
             Self::Output(limit) => (Failure::LimitOutput, *limit),
             Self::Content(_) | Self::Sink(_) => (Failure::Read, 0),
             Self::Start(_) | Self::NoOutput => (Failure::NoOutput, 0),

@@ -159,4 +159,28 @@ mod tests {
         let laughs = r#"<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;"><!ENTITY d "&c;&c;&c;&c;&c;&c;&c;&c;"><!ENTITY e "&d;&d;&d;&d;&d;&d;&d;&d;">]><svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"><text>&e;</text></svg>"#;
         assert!(render_svg(laughs.as_bytes(), &LIMITS, &Fonts::none()).is_err());
     }
+
+    #[test]
+    fn nothing_from_elsewhere_is_painted() {
+        let inside = "data:image/svg+xml;base64,PHN2ZyB4bWxucz0naHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmcnIHdpZHRoPScyMCcgaGVpZ2h0PScxMCc+PHJlY3Qgd2lkdGg9JzIwJyBoZWlnaHQ9JzEwJy8+PC9zdmc+";
+        for body in [
+            r#"<image href="file:///etc/passwd" width="20" height="10"/>"#.to_owned(),
+            r#"<image href="http://boese.example/a.png" width="20" height="10"/>"#.to_owned(),
+            format!(r#"<image href="{inside}" width="20" height="10"/>"#),
+            r#"<use href="file:///etc/hostname#a"/>"#.to_owned(),
+            r#"<foreignObject width="20" height="10"><p xmlns="http://www.w3.org/1999/xhtml">Text</p></foreignObject>"#.to_owned(),
+            r#"<style>@import url(http://boese.example/a.css);</style>"#.to_owned(),
+            format!(r#"<filter id="f"><feImage href="{inside}"/></filter><rect width="20" height="10" fill="none" filter="url(#f)"/>"#),
+        ] {
+            let picture = render_svg(drawing(&body).as_bytes(), &LIMITS, &Fonts::none()).unwrap();
+            assert!(picture.pixels.iter().all(|value| *value == 0), "{body}");
+            assert!(!picture.findings.is_empty() || body.starts_with("<style"), "{body}");
+        }
+    }
+
+    #[test]
+    fn an_entity_that_names_a_file_is_refused() {
+        let text = r#"<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/hostname">]><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><text>&a;</text></svg>"#;
+        assert!(matches!(render_svg(text.as_bytes(), &LIMITS, &Fonts::none()), Err(RenderError::Malformed)));
+    }
 }

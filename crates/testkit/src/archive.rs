@@ -2,6 +2,10 @@
 //!
 //! ZIP is written by hand (PKWARE APPNOTE 6.3.10) because half of the samples are what a careful writer refuses to make.
 
+mod tricks;
+
+pub use tricks::{QUINE_MEMBER, RawTarEntry, pax_record, quine_zip, seven_zip_encrypted, seven_zip_of, tar_of_raw};
+
 use crate::bits::{self, Noise};
 use anyhow::Result;
 
@@ -23,6 +27,18 @@ struct Member {
     size: u32,
     mode: u32,
     extra: Vec<u8>,
+    shape: Shape,
+}
+
+/// How a member states its sizes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    /// In both headers.
+    Plain,
+    /// In the central header and behind the body, not in the local header (APPNOTE 4.3.9).
+    Described,
+    /// In 64-bit extra fields, this size for that of the member (APPNOTE 4.5.3).
+    Wide(u64),
 }
 
 /// Builds a ZIP archive.
@@ -41,7 +57,17 @@ impl ZipBuilder {
         // Bit 11: the name is UTF-8 (APPNOTE 4.4.4).
         let flags = if !name.is_ascii() && std::str::from_utf8(name).is_ok() { 1 << 11 } else { 0 };
         let mode = if name.ends_with(b"/") { 0o040_755 } else { 0o100_644 };
-        self.members.push(Member { name: name.to_vec(), flags, method, crc, body, size: size as u32, mode, extra: Vec::new() });
+        self.members.push(Member {
+            name: name.to_vec(),
+            flags,
+            method,
+            crc,
+            body,
+            size: size as u32,
+            mode,
+            extra: Vec::new(),
+            shape: Shape::Plain,
+        });
         self
     }
 
@@ -143,6 +169,11 @@ fn append_directory(out: &mut Vec<u8>, offsets: &[usize], members: &[Member]) {
         member.append_central(out, *offset);
     }
     let length = out.len() - start;
+    append_end(out, members, start, length);
+}
+
+/// The end record of a directory of `length` bytes at `start`.
+fn append_end(out: &mut Vec<u8>, members: &[Member], start: usize, length: usize) {
     out.extend(b"PK\x05\x06\0\0\0\0");
     out.extend((members.len() as u16).to_le_bytes());
     out.extend((members.len() as u16).to_le_bytes());
@@ -152,38 +183,64 @@ fn append_directory(out: &mut Vec<u8>, offsets: &[usize], members: &[Member]) {
 }
 
 impl Member {
-    fn append_common(&self, out: &mut Vec<u8>) {
-        for field in [if self.method == 99 { 51u16 } else { 20 }, self.flags, self.method, DOS_TIME, DOS_DATE] {
+    fn append_common(&self, out: &mut Vec<u8>, local: bool) {
+        let version = match self.shape {
+            Shape::Wide(_) => 45u16,
+            _ if self.method == 99 => 51,
+            _ => 20,
+        };
+        for field in [version, self.flags, self.method, DOS_TIME, DOS_DATE] {
             out.extend(field.to_le_bytes());
         }
-        for field in [self.crc, self.body.len() as u32, self.size] {
+        let fields = match self.shape {
+            Shape::Described if local => [0; 3],
+            Shape::Wide(_) => [self.crc, u32::MAX, u32::MAX],
+            _ => [self.crc, self.body.len() as u32, self.size],
+        };
+        for field in fields {
             out.extend(field.to_le_bytes());
         }
         out.extend((self.name.len() as u16).to_le_bytes());
-        out.extend((self.extra.len() as u16).to_le_bytes());
+        out.extend((self.extra_field().len() as u16).to_le_bytes());
+    }
+
+    fn extra_field(&self) -> Vec<u8> {
+        let mut extra = self.extra.clone();
+        if let Shape::Wide(size) = self.shape {
+            extra.extend([1, 0, 16, 0]);
+            extra.extend(size.to_le_bytes());
+            extra.extend((self.body.len() as u64).to_le_bytes());
+        }
+        extra
     }
 
     /// Local header and body; gives the header's offset.
     fn append_local(&self, out: &mut Vec<u8>) -> usize {
         let offset = out.len();
         out.extend(b"PK\x03\x04");
-        self.append_common(out);
+        self.append_common(out, true);
         out.extend(&self.name);
-        out.extend(&self.extra);
+        out.extend(self.extra_field());
         out.extend(&self.body);
+        if self.shape == Shape::Described {
+            out.extend(b"PK\x07\x08");
+            for field in [self.crc, self.body.len() as u32, self.size] {
+                out.extend(field.to_le_bytes());
+            }
+        }
         offset
     }
 
     fn append_central(&self, out: &mut Vec<u8>, offset: usize) {
         out.extend(b"PK\x01\x02");
         out.extend([20, 3]); // made by version 2.0 on Unix, so that the mode counts
-        self.append_common(out);
+        self.append_common(out, false);
         out.extend([0; 6]); // no comment, disk 0, binary
         let directory_bit = if self.name.ends_with(b"/") { 0x10 } else { 0 };
         out.extend((self.mode << 16 | directory_bit).to_le_bytes());
         out.extend((offset as u32).to_le_bytes());
         out.extend(&self.name);
-        out.extend(&self.extra);
+        out.extend(self.extra_field());
     }
 }
 

@@ -2,6 +2,13 @@
 //!
 //! **Invariant:** integers only, so that a picture has the same bytes on every machine.
 
+mod tricks;
+
+pub use tricks::{
+    alpha_png_of, animated_png_of, animated_webp_of, bmp_promising, cmyk_jpeg_of, deep_png_of, deep_tiff_of, exif_with_thumbnail,
+    gif_promising, icc_bomb, png_with_chunks, tiff_promising, webp_promising,
+};
+
 use crate::bits::{self, BitWriter};
 use anyhow::{Context as _, Result};
 

@@ -178,6 +178,8 @@ pub enum Failure {
     LimitPages,
     /// Output bytes limit.
     LimitOutput,
+    /// Pixels limit.
+    LimitPixels,
     /// Entries limit.
     LimitEntries,
     /// Depth limit.

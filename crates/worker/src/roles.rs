@@ -111,7 +111,7 @@ fn inspection<W: Write>(state: &State, request: Request, input: File, out: &mut 
         Request::Strip { format, max_output_bytes } => {
             match inspect::strip(&mut content, format, &mut |bytes| out.bytes(bytes), max_output_bytes) {
                 Ok(removed) => out.control(&Answer::Stripped(removed)),
-                Err(error) => failed(out, error.failure(), 0),
+                Err(error) => failed(out, error.failure(), error.number()),
             }
         }
         Request::Unpack { format, inner_name, limits } => {

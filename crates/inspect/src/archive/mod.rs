@@ -143,10 +143,12 @@ impl<'a> Members<'a> {
     }
 
     /// A member with its bytes, as far as limits and the decoder let it.
-    pub(crate) fn file(&mut self, name: &[u8], size_bytes: u64, reader: &mut dyn Read) -> Result<(), UnpackError> {
+    ///
+    /// What its header claims of its size must be true; `None` where the format claims nothing.
+    pub(crate) fn file(&mut self, name: &[u8], claimed_bytes: Option<u64>, reader: &mut dyn Read) -> Result<(), UnpackError> {
         self.admit()?;
-        self.sink.entry(components(name), EntryKind::File, size_bytes).map_err(UnpackError::Sink)?;
-        match self.pump(reader) {
+        self.sink.entry(components(name), EntryKind::File, claimed_bytes.unwrap_or(0)).map_err(UnpackError::Sink)?;
+        match self.pump(claimed_bytes, reader) {
             Ok(failure) => self.sink.end(failure).map_err(UnpackError::Sink),
             Err(error @ UnpackError::Sink(_)) => Err(error),
             Err(error) => {
@@ -156,11 +158,12 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn pump(&mut self, reader: &mut dyn Read) -> Result<Option<Failure>, UnpackError> {
+    fn pump(&mut self, claimed_bytes: Option<u64>, reader: &mut dyn Read) -> Result<Option<Failure>, UnpackError> {
         let mut chunk = vec![0u8; CHUNK_BYTES];
         let mut member_bytes = 0u64;
         loop {
             let read = match reader.read(&mut chunk) {
+                Ok(0) if claimed_bytes.is_some_and(|claimed| claimed != member_bytes) => return Ok(Some(Failure::Malformed)),
                 Ok(0) => return Ok(None),
                 Ok(read) => read,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -184,11 +187,12 @@ impl<'a> Members<'a> {
 }
 
 /// Splits a raw name at `/` and `\`. A leading separator is kept as an empty first component, a trailing one is not;
-/// `.` and empty components in between carry nothing and go.
+/// `.` and empty components in between carry nothing and go; a name of nothing else is `.`, the archive's own folder.
 pub(crate) fn components(name: &[u8]) -> Vec<Vec<u8>> {
     let absolute = matches!(name.first(), Some(b'/' | b'\\'));
     let parts = name.split(|byte| matches!(byte, b'/' | b'\\')).filter(|part| !part.is_empty() && *part != b".");
-    absolute.then(Vec::new).into_iter().chain(parts.map(<[u8]>::to_vec)).collect()
+    let components: Vec<Vec<u8>> = absolute.then(Vec::new).into_iter().chain(parts.map(<[u8]>::to_vec)).collect();
+    if components.is_empty() { vec![b".".to_vec()] } else { components }
 }
 
 #[cfg(test)]
@@ -242,6 +246,7 @@ pub(crate) mod tests {
         assert_eq!(of(b"C:\\windows\\x.dll"), ["C:", "windows", "x.dll"]);
         assert_eq!(of(b"\\\\srv\\share"), ["", "srv", "share"]);
         assert_eq!(of(b"./a//b/"), ["a", "b"]);
+        assert_eq!((of(b"./"), of(b"")), (vec![".".to_owned()], vec![".".to_owned()]));
     }
 
     fn sample(format: Format) -> Vec<u8> {

@@ -10,12 +10,12 @@ use model::Format;
 pub(super) fn unpack(content: &mut Content, format: Format, inner_name: &[u8], members: &mut Members<'_>) -> Result<(), UnpackError> {
     // No size is claimed: gzip's own field is modulo 2^32 and only of the last member.
     match format {
-        Format::Gzip => members.file(inner_name, 0, &mut MultiGzDecoder::new(content)),
-        Format::Bzip2 => members.file(inner_name, 0, &mut MultiBzDecoder::new(content)),
+        Format::Gzip => members.file(inner_name, None, &mut MultiGzDecoder::new(content)),
+        Format::Bzip2 => members.file(inner_name, None, &mut MultiBzDecoder::new(content)),
         Format::Xz => {
             // BOUND: the dictionary is allocated as the header asks, and may ask for 4 GiB.
             const MAX_DICTIONARY_KIB: u32 = 256 << 10;
-            members.file(inner_name, 0, &mut XzReader::new_mem_limit(content, true, MAX_DICTIONARY_KIB))
+            members.file(inner_name, None, &mut XzReader::new_mem_limit(content, true, MAX_DICTIONARY_KIB))
         }
         _ => Err(UnpackError::Unsupported),
     }

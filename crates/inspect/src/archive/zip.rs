@@ -11,6 +11,8 @@ const MAX_DIRECTORY_BYTES: u64 = 64 << 20;
 /// Longest possible end-of-central-directory record: 22 bytes and a comment.
 pub(crate) const END_RECORD_BYTES: usize = 22 + 0xFFFF;
 const END_SIGNATURE: &[u8; 4] = b"PK\x05\x06";
+const WIDE_LOCATOR: &[u8; 4] = b"PK\x06\x07";
+const WIDE_END: &[u8; 4] = b"PK\x06\x06";
 
 /// Opens the archive after a look at how much directory it claims.
 ///
@@ -30,7 +32,40 @@ pub(crate) fn open(content: &mut Content) -> Result<ZipArchive<&mut Content>, Fa
     if directory_bytes > MAX_DIRECTORY_BYTES {
         return Err(Failure::Limit);
     }
-    ZipArchive::new(content).map_err(|error| failure(&error))
+    let stated = stated_directory(content, &tail, end)?;
+    let archive = ZipArchive::new(content).map_err(|error| failure(&error))?;
+    // The reader looks for another end when it does not like this one; other readers do not.
+    let found = (archive.len() as u64, archive.central_directory_start().saturating_sub(archive.offset()));
+    if found == stated { Ok(archive) } else { Err(Failure::Malformed) }
+}
+
+/// Number of members and offset of the directory, as the end record at `end` states them; where a record of 64 bits stands
+/// before it, that one's, which must not contradict.
+fn stated_directory(content: &Content, tail: &[u8], end: usize) -> Result<(u64, u64), Failure> {
+    const LOCATOR_BYTES: usize = 20;
+    const WIDE_END_BYTES: usize = 56;
+    let narrow = |at: usize, length: usize| tail.get(end + at..end + at + length).map(little_endian).unwrap_or_default();
+    let fields = [(8, 2), (10, 2), (12, 4), (16, 4)].map(|(at, length)| (narrow(at, length), (1u64 << (8 * length)) - 1));
+    let locator = end.checked_sub(LOCATOR_BYTES).and_then(|start| tail.get(start..end)).filter(|bytes| bytes.starts_with(WIDE_LOCATOR));
+    let [_, (count, _), _, (offset, _)] = fields;
+    let Some(locator) = locator else {
+        return Ok((count, offset));
+    };
+    let at = locator.get(8..16).map(little_endian).unwrap_or_default();
+    let record = content.window(at, WIDE_END_BYTES).map_err(|_| Failure::Read)?;
+    if record.len() != WIDE_END_BYTES || !record.starts_with(WIDE_END) {
+        return Err(Failure::Malformed);
+    }
+    let wide = [24, 32, 40, 48].map(|at| record.get(at..at + 8).map(little_endian).unwrap_or_default());
+    if fields.iter().zip(wide).any(|((field, open), wide)| field != open && *field != wide) {
+        return Err(Failure::Malformed);
+    }
+    let [_, count, _, offset] = wide;
+    Ok((count, offset))
+}
+
+fn little_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
 /// Offset of the end-of-central-directory record in the tail of a file, the last that is complete.
@@ -78,7 +113,7 @@ fn unpack_member(archive: &mut ZipArchive<&mut Content>, index: usize, members: 
         return members.bare(&name, EntryKind::File, size, Some(Failure::Encrypted));
     }
     match archive.by_index(index) {
-        Ok(mut file) => members.file(&name, size, &mut file),
+        Ok(mut file) => members.file(&name, Some(size), &mut file),
         Err(error) => members.bare(&name, EntryKind::File, size, Some(failure(&error))),
     }
 }
@@ -194,8 +229,15 @@ mod tests {
         while let Some(at) = lying.windows(4).position(|w| w == size) {
             lying[at..at + 4].copy_from_slice(&10u32.to_le_bytes());
         }
-        let (seen, _) = run(lying, Format::Zip, ROOMY);
-        assert!(seen.iter().all(|s| s.end != Some(None)), "{:?}", seen.iter().map(|s| s.end).collect::<Vec<_>>());
+        // And in both headers of another one 5,001.
+        let mut more = bytes;
+        while let Some(at) = more.windows(4).position(|w| w == size) {
+            more[at..at + 4].copy_from_slice(&5001u32.to_le_bytes());
+        }
+        for bytes in [lying, more] {
+            let (seen, _) = run(bytes, Format::Zip, ROOMY);
+            assert!(seen.iter().all(|s| s.end != Some(None)), "{:?}", seen.iter().map(|s| s.end).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! ZIP packages: OOXML by the content type of the main part, ODF and EPUB by `mimetype`, programs by what they carry.
 
-use super::Identity;
-use crate::archive::zip::open;
+use super::{Identity, starts_zip, zip_ends_here};
+use crate::archive::zip::{END_RECORD_BYTES, end_record, open};
 use crate::content::Content;
 use crate::xml::{self, each_element};
 use model::{Effect, FindingCode, Format};
@@ -54,6 +54,11 @@ const MIMETYPES: &[(&str, Format)] = &[
 
 pub(super) fn identify(content: &mut Content, identity: &mut Identity) {
     identity.format = Format::Zip;
+    let starts = content.head(4).is_ok_and(|head| starts_zip(&head));
+    let tail = content.tail(END_RECORD_BYTES).unwrap_or_default();
+    if end_record(&tail).is_some_and(|end| !zip_ends_here(&tail, end)) {
+        identity.find(FindingCode::TrailingBytes, Effect::Suspicious, "behind the zip");
+    }
     let mut archive = match open(content) {
         Ok(archive) => archive,
         Err(failure) => {
@@ -62,7 +67,8 @@ pub(super) fn identify(content: &mut Content, identity: &mut Identity) {
             return;
         }
     };
-    if archive.offset() > 0 {
+    // The offsets may count from the start of what stands before, and be right.
+    if archive.offset() > 0 || !starts {
         identity.find(FindingCode::Polyglot, Effect::Suspicious, "bytes before the zip");
     }
     let mut names = BTreeSet::new();

@@ -28,6 +28,11 @@ const SCRIPT_WORDS: &[(&[u8], &str)] =
 pub(super) fn look(content: &Content, head: &[u8], tail: &[u8], identity: &mut Identity) -> io::Result<()> {
     pdf_header(head, tail, identity);
     zip_at_end(tail, identity);
+    if matches!(identity.format, Format::Txt | Format::Csv | Format::Json | Format::Xml)
+        && super::text::hides_markup(content.held().unwrap_or(head))
+    {
+        identity.find(FindingCode::Polyglot, Effect::Suspicious, "utf-7 markup");
+    }
     if matches!(identity.format, Format::Pe | Format::DosProgram) && magic::at(head, 128, b"DICM") {
         identity.find(FindingCode::Polyglot, Effect::Suspicious, "dicom and program");
     }
@@ -124,6 +129,10 @@ fn image(content: &Content, head: &[u8], identity: &mut Identity) -> io::Result<
     let hidden = layout.notes.iter().find_map(|(from, to)| name_of(bytes.get(*from..*to).unwrap_or_default(), &[SCRIPT_WORDS]));
     if let Some(name) = hidden {
         identity.find(FindingCode::Polyglot, Effect::Suspicious, &format!("{name} in image comment"));
+    }
+    if identity.format == Format::Jpeg && layout.end.is_none() && bytes.len() as u64 == content.len() {
+        // Decoders fill what is missing with grey; nobody would be told.
+        identity.find(FindingCode::Malformed, Effect::Undetermined, "a picture without its end");
     }
     let trailer = layout.end.and_then(|end| bytes.get(end..)).unwrap_or_default();
     if trailer.is_empty() {
@@ -280,6 +289,12 @@ mod tests {
                 assert!(of(&[image, hidden].concat()).contains(&(FindingCode::Polyglot, Effect::Suspicious)), "{hidden:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_jpeg_that_breaks_off_is_malformed() {
+        let cut = &JPEG[..JPEG.len() - 2];
+        assert_eq!(of(cut), [(FindingCode::Malformed, Effect::Undetermined)]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ const MAX_CHARACTERS: usize = 256 * 1024;
 pub(crate) fn decode(head: &[u8], tail: &[u8]) -> Option<String> {
     let text = match head {
         [0xEF, 0xBB, 0xBF, rest @ ..] => utf8_prefix(rest)?.to_owned(),
+        [0xFF, 0xFE, 0, 0, rest @ ..] => utf32(rest, u32::from_le_bytes)?,
+        [0, 0, 0xFE, 0xFF, rest @ ..] => utf32(rest, u32::from_be_bytes)?,
         [0xFF, 0xFE, rest @ ..] => UTF_16LE.decode_without_bom_handling(rest).0.into_owned(),
         [0xFE, 0xFF, rest @ ..] => UTF_16BE.decode_without_bom_handling(rest).0.into_owned(),
         _ if wide(head, 1) => UTF_16LE.decode_without_bom_handling(head).0.into_owned(),
@@ -32,6 +34,44 @@ fn utf8_prefix(bytes: &[u8]) -> Option<&str> {
         Ok(text) => Some(text),
         Err(error) if error.error_len().is_none() && bytes.len() >= 1 << 19 => std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok(),
         Err(_) => None,
+    }
+}
+
+/// UTF-32; `None` where it holds what is no character.
+fn utf32(bytes: &[u8], order: fn([u8; 4]) -> u32) -> Option<String> {
+    let (units, rest) = bytes.as_chunks::<4>();
+    if rest.is_empty() { units.iter().map(|unit| char::from_u32(order(*unit))).collect() } else { None }
+}
+
+/// Whether a reader that tries UTF-7 (RFC 2152) would see markup in what is ASCII to everybody else: a shifted run of plain
+/// characters with a `<` among them. Runs of Base64 that are something else do not decode to plain characters.
+pub(super) fn hides_markup(bytes: &[u8]) -> bool {
+    bytes.split(|byte| *byte == b'+').skip(1).any(|run| {
+        let (mut bits, mut count, mut markup) = (0u32, 0, false);
+        for value in run.iter().map_while(|byte| base64(*byte)) {
+            bits = bits << 6 | u32::from(value);
+            count += 6;
+            if count >= 16 {
+                count -= 16;
+                match bits >> count & 0xFFFF {
+                    0x3C => markup = true,
+                    0x09..=0x7E => {}
+                    _ => return false,
+                }
+            }
+        }
+        markup
+    })
+}
+
+fn base64(byte: u8) -> Option<u8> {
+    match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
     }
 }
 
@@ -298,6 +338,26 @@ mod tests {
         assert_eq!(decode(b"some\0thing", &[]), None);
         assert_eq!(decode(b"text", b"te\0xt"), None);
         assert_eq!(decode(&[0x81, 0x90, 0xFE, 0xC0, 0xC1, 0x9D], &[]), None);
+    }
+
+    #[test]
+    fn utf32_is_text_when_it_says_so_and_holds_characters_only() {
+        let bytes = |order: fn(u32) -> [u8; 4]| "\u{FEFF}Grüße\n".chars().flat_map(|c| order(c as u32)).collect::<Vec<u8>>();
+        assert_eq!(decode(&bytes(u32::to_le_bytes), &[]).unwrap(), "Grüße\n");
+        assert_eq!(decode(&bytes(u32::to_be_bytes), &[]).unwrap(), "Grüße\n");
+        assert_eq!(decode(&bytes(u32::to_be_bytes)[4..], &[]), None);
+        assert_eq!(decode(b"\xFF\xFE\0\0a\0\0\0\0\0\0\xD8", &[]), None);
+        assert_eq!(decode(b"\xFF\xFE\0\0a\0\0", &[]), None);
+    }
+
+    #[test]
+    fn markup_in_utf7_is_seen_and_base64_is_not() {
+        for text in ["+ADw-script+AD4-", "x+ACIAPABz-"] {
+            assert!(hides_markup(text.as_bytes()), "{text}");
+        }
+        for text in ["a +AHg8-b", "1+1=2, a<b+c", "C++ und +49 30 1234", "dGVzdCB+ADwxyzAbCdEfGhIjKl/0==", "+AOQ-pfel", "+", ""] {
+            assert!(!hides_markup(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

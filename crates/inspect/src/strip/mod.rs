@@ -50,6 +50,14 @@ impl StripError {
             Self::Read(_) | Self::Sink(_) => Failure::Read,
         }
     }
+
+    /// The limit that was hit, or 0.
+    pub const fn number(&self) -> u64 {
+        match self {
+            Self::Limit(limit) => *limit,
+            Self::Encrypted | Self::Malformed | Self::Unsupported(_) | Self::Read(_) | Self::Sink(_) => 0,
+        }
+    }
 }
 
 /// What was taken out so far, summed up by kind and part.

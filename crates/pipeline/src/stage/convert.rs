@@ -6,13 +6,15 @@ use crate::encode;
 use crate::fault::StationFault;
 use crate::line::Stage;
 use crate::transition::Transition;
-use crate::workers::{self, Member, PageIn, Trouble};
+use crate::workers::{self, Inspector, Member, PageIn, Spent, Trouble};
 use flatpdf::writer::{Body, Document, Page, Raster, Settings as PageSettings, TextRun, encode_page};
 use model::format::{Action, Family};
 use model::item::{Artefact, Cleared, Item, Sanitised, Step};
 use model::{Effect, Finding, FindingCode, Format, Reason, Removed};
 use spool::SpoolFile;
+use std::collections::HashMap;
 use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
 use wire::{Failure, PageStart, RenderLimits, Request, UnpackLimits, VerifyKind};
 
@@ -28,6 +30,8 @@ pub(crate) struct Convert {
     pub(crate) shared: Shared,
     pub(crate) verify: Verify,
     pub(crate) unpacked: UnboundedSender<Unpacked>,
+    /// What each item of the medium has been unpacked to, by its position.
+    pub(crate) spent: Mutex<HashMap<u32, Arc<Spent>>>,
 }
 
 /// Finished bytes, not yet verified, with what was seen on the way.
@@ -74,6 +78,10 @@ impl Stage for Convert {
 }
 
 impl Convert {
+    fn spent_for(&self, position: u32) -> Arc<Spent> {
+        Arc::clone(self.spent.lock().unwrap_or_else(PoisonError::into_inner).entry(position).or_default())
+    }
+
     async fn unpack(&self, mut item: Item<Cleared>) -> Result<Step<Sanitised>, StationFault> {
         let format = item.format();
         let policy = &self.shared.settings.policy.archive;
@@ -89,11 +97,11 @@ impl Convert {
             max_member_bytes: self.shared.settings.policy.item.max_bytes,
         };
         let content = self.shared.content(&item);
+        let spent = self.spent_for(item.provenance().order.first().copied().unwrap_or_default());
         let inner = inner_name(item.provenance().release_path.last().map_or("content", String::as_str));
         let asked = self.shared.blocking(move |shared| {
-            shared
-                .inspectors
-                .with(content.size_bytes, |inspector| inspector.unpack(&content, format, inner.into_bytes(), &limits, &shared.spool))
+            let unpack = |inspector: &mut Inspector| inspector.unpack(&content, format, inner.into_bytes(), &limits, &shared.spool, &spent);
+            shared.inspectors.with(content.size_bytes, unpack)
         });
         match asked.await {
             Ok(members) => {

@@ -57,9 +57,10 @@ fn failed(failure: Failure, number: u64) -> (Reason, Finding) {
         Failure::LimitRatio => limit("archive.max_ratio"),
         Failure::LimitPages => limit("convert.max_pages"),
         Failure::LimitOutput => limit("convert.max_output_bytes"),
+        Failure::LimitPixels => limit("convert.max_page_pixels"),
         Failure::LimitEntries => limit("session.max_items"),
         Failure::LimitDepth => limit("session.max_depth"),
-        Failure::Limit => limit("item or image size"),
+        Failure::Limit => limit("item.max_bytes"),
         // Only the office worker measures time itself: it ends the suite, and can then say so.
         Failure::Timeout => other(Reason::Timeout, FindingCode::WorkerTimeout, &format!("worker.office_wall_seconds = {number}")),
         Failure::Read => other(Reason::Malformed, FindingCode::Malformed, "read error"),

@@ -10,6 +10,7 @@ use sandbox::Role;
 use spool::{Spool, SpoolFile, SpoolWriter};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use wire::{Answer, EntryKind, Failure, Foreign, Inspected, RawRemoved, Request, RuleSource, UnpackLimits, YaraHit};
@@ -43,6 +44,33 @@ pub enum MemberContent {
     None,
     /// It lies in the spool.
     Spooled(SpoolFile),
+}
+
+/// What an item of the medium has been unpacked to so far, archives inside of archives included: a bomb may be built of many
+/// archives of which none is one.
+#[derive(Debug, Default)]
+pub struct Spent {
+    members: AtomicU32,
+    expanded_bytes: AtomicU64,
+}
+
+impl Spent {
+    /// Counts one more member; whether there may be one.
+    fn member(&self, limits: &UnpackLimits) -> Result<(), Trouble> {
+        if self.members.fetch_add(1, Ordering::Relaxed) >= limits.max_members {
+            return Err(Trouble::Failed(Failure::LimitMembers, limits.max_members.into()));
+        }
+        Ok(())
+    }
+
+    /// Counts expanded bytes; whether there may be so many.
+    fn bytes(&self, count: usize, limits: &UnpackLimits) -> Result<(), Trouble> {
+        let before = self.expanded_bytes.fetch_add(count as u64, Ordering::Relaxed);
+        if before.saturating_add(count as u64) > limits.max_expanded_bytes {
+            return Err(Trouble::Failed(Failure::LimitExpanded, limits.max_expanded_bytes));
+        }
+        Ok(())
+    }
 }
 
 /// Inspectors at rest, and how to make another.
@@ -180,7 +208,7 @@ impl Inspector {
         }
     }
 
-    /// Takes an archive apart; members go into the spool. Limits are counted here once more.
+    /// Takes an archive apart; members go into the spool. Limits are counted here once more, on top of what is `spent`.
     ///
     /// # Errors
     /// [`Trouble`]; a limit hit anywhere fails the whole archive.
@@ -191,28 +219,23 @@ impl Inspector {
         inner_name: Vec<u8>,
         limits: &UnpackLimits,
         spool: &Spool,
+        spent: &Spent,
     ) -> Result<Vec<Member>, Trouble> {
         self.ask(content, &Request::Unpack { format, inner_name: Foreign::new(inner_name), limits: *limits })?;
         let mut members = Vec::new();
-        let mut expanded = 0u64;
         loop {
             let (path, kind) = match self.conversation.hear()? {
                 Heard::Answer(Answer::Done) => return Ok(members),
                 Heard::Answer(Answer::Entry { path, kind, .. }) => (path, kind),
                 _ => return Err(Trouble::Protocol("member")),
             };
-            if members.len() >= limits.max_members as usize {
-                return Err(Trouble::Failed(Failure::LimitMembers, limits.max_members.into()));
-            }
+            spent.member(limits)?;
             if path.is_empty() || path.len() > 1_000 {
                 return Err(Trouble::Protocol("member path"));
             }
             let mut writer = writer(spool)?;
             let end = self.conversation.hear_bytes(|bytes| {
-                expanded += bytes.len() as u64;
-                if expanded > limits.max_expanded_bytes {
-                    return Err(Trouble::Failed(Failure::LimitExpanded, limits.max_expanded_bytes));
-                }
+                spent.bytes(bytes.len(), limits)?;
                 append_up_to(&mut writer, bytes, limits.max_member_bytes, Failure::Limit)
             })?;
             let Answer::EntryEnd { failure, offset } = end else { return Err(Trouble::Protocol("member end")) };

@@ -7,7 +7,7 @@ mod jobs;
 mod pages;
 
 pub use conversation::Trouble;
-pub use inspector::{Inspector, InspectorPool, Member, MemberContent};
+pub use inspector::{Inspector, InspectorPool, Member, MemberContent, Spent};
 pub use jobs::{office_to_pdf, rebuild_text, verify};
 pub use pages::{PageIn, Rendered, Text as PageText, render};
 

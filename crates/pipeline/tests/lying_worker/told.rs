@@ -4,7 +4,9 @@ use e2e::lies::HONEST;
 use model::Format;
 use model::item::Acceptance;
 use model::policy::Policy;
-use pipeline::workers::{InspectorPool, Member, MemberContent, PageIn, Rendered, Trouble, office_to_pdf, rebuild_text, render, verify};
+use pipeline::workers::{
+    InspectorPool, Member, MemberContent, PageIn, Rendered, Spent, Trouble, office_to_pdf, rebuild_text, render, verify,
+};
 use spool::{Spool, SpoolFile};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -69,7 +71,8 @@ impl Bench {
 
     fn unpack(&self, pool: &InspectorPool, lie: &str) -> Result<Vec<Member>, Trouble> {
         let item = self.item(lie);
-        pool.with(item.size_bytes, |inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), &UNPACK, &self.spool))
+        let spent = Spent::default();
+        pool.with(item.size_bytes, |inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), &UNPACK, &self.spool, &spent))
     }
 
     fn strip(&self, pool: &InspectorPool, lie: &str) -> Result<SpoolFile, Trouble> {

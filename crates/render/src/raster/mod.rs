@@ -131,7 +131,7 @@ fn check_size(width: u64, height: u64, limits: &RenderLimits) -> Result<(), Rend
     match width.checked_mul(height) {
         Some(0) => Err(RenderError::Malformed),
         Some(pixels) if pixels <= most => Ok(()),
-        _ => Err(RenderError::Pixels(most)),
+        _ => Err(RenderError::Pixels(limits.max_page_pixels)),
     }
 }
 
@@ -143,7 +143,7 @@ fn decode(bytes: &[u8], format: ImageFormat, limits: &RenderLimits) -> Result<(D
     // BOUND: 16-bit RGBA of the largest image that is accepted, twice (a decoder may hold a working copy), plus room for tables.
     decoder_limits.max_alloc = Some(most.saturating_mul(16).saturating_add(16 << 20));
     reader.limits(decoder_limits);
-    let mut decoder = reader.into_decoder().map_err(|error| refused(&error, most))?;
+    let mut decoder = reader.into_decoder().map_err(|error| refused(&error, limits))?;
     let (width, height) = decoder.dimensions();
     check_size(width.into(), height.into(), limits)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
@@ -155,14 +155,14 @@ fn decode(bytes: &[u8], format: ImageFormat, limits: &RenderLimits) -> Result<(D
         ("iptc", matches!(decoder.iptc_metadata(), Ok(Some(_)))),
     ];
     kinds.extend(found.into_iter().filter(|(_, present)| *present).map(|(kind, _)| kind.to_owned()));
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| refused(&error, most))?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|error| refused(&error, limits))?;
     picture.apply_orientation(orientation);
     Ok((picture, kinds))
 }
 
-const fn refused(error: &ImageError, most: u64) -> RenderError {
+const fn refused(error: &ImageError, limits: &RenderLimits) -> RenderError {
     match error {
-        ImageError::Limits(_) => RenderError::Pixels(most),
+        ImageError::Limits(_) => RenderError::Pixels(limits.max_page_pixels),
         ImageError::Unsupported(_) => RenderError::Unsupported,
         _ => RenderError::Malformed,
     }
@@ -172,7 +172,7 @@ fn decode_heic(bytes: &[u8], limits: &RenderLimits) -> Result<(DynamicImage, Vec
     use heic_decoder::HeifError;
     let map = |error: HeifError| match error {
         HeifError::Unsupported(_) => RenderError::Unsupported,
-        HeifError::LimitExceeded(_) => RenderError::Pixels(heic_decoder::MAX_IMAGE_PIXELS),
+        HeifError::LimitExceeded(_) => RenderError::Pixels(limits.max_page_pixels.min(heic_decoder::MAX_IMAGE_PIXELS)),
         _ => RenderError::Malformed,
     };
     // The decoder would start a thread pool, which a confined worker cannot: it runs on this thread instead.
@@ -207,7 +207,7 @@ fn finish(picture: DynamicImage, dpi: Option<f64>, keeps_alpha: bool, limits: &R
     let picture = if (width_px, height_px) == (picture.width(), picture.height()) {
         picture
     } else {
-        findings.push(note(FindingCode::LimitHit, format!("max_page_pixels {}", limits.max_page_pixels)));
+        findings.push(note(FindingCode::LimitHit, format!("convert.max_page_pixels = {}", limits.max_page_pixels)));
         picture.thumbnail_exact(width_px, height_px)
     };
     let (pixels, bytes) = pack(picture, keeps_alpha);

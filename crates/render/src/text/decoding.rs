@@ -58,8 +58,8 @@ fn utf32(bytes: &[u8], name: &'static str, order: fn([u8; 4]) -> u32) -> (String
 
 /// `Some(little_endian)` when one byte of most pairs is zero and the other hardly ever.
 fn utf16_without_mark(bytes: &[u8]) -> Option<bool> {
-    // BOUND: the beginning tells; texts of one script look alike throughout.
-    let (pairs, _) = bytes.get(..bytes.len().min(8_192))?.as_chunks::<2>();
+    // BOUND: the beginning tells; no more of it than identification looks at, so that both read the same text.
+    let (pairs, _) = bytes.get(..bytes.len().min(2_048))?.as_chunks::<2>();
     let (mut first, mut second) = (0usize, 0usize);
     for [a, b] in pairs {
         first += usize::from(*a == 0);

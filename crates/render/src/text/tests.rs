@@ -28,6 +28,8 @@ fn every_encoding_becomes_utf8() {
     assert_eq!(txt(&utf16(&format!("\u{FEFF}{text}"), u16::to_be_bytes)), text);
     assert_eq!(txt(&utf16("Plain text without a mark\n", u16::to_le_bytes)), "Plain text without a mark\n");
     assert_eq!(txt(&utf16("Plain text without a mark\n", u16::to_be_bytes)), "Plain text without a mark\n");
+    let mixed = "Plain at first. ".repeat(64) + &"東京".repeat(3_000);
+    assert_eq!(txt(&utf16(&mixed, u16::to_le_bytes)), mixed);
     let utf32: Vec<u8> = format!("\u{FEFF}{text}").chars().flat_map(|c| (c as u32).to_le_bytes()).collect();
     assert_eq!(txt(&utf32), text);
     assert_eq!(txt(b"Gr\xFC\xDFe \x80 5"), "Grüße € 5");

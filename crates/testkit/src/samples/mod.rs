@@ -1,11 +1,14 @@
 //! The sample medium of the demo: an employee's USB stick, with what such a stick holds and what an attacker puts on it.
 
+mod archive_tricks;
 mod archives;
 mod documents;
 mod names;
+mod picture_tricks;
 mod pictures;
 mod prose;
 mod scripts;
+mod text_tricks;
 mod texts;
 
 use crate::tree::Sample;
@@ -21,8 +24,11 @@ pub fn sample_medium() -> Result<Vec<Sample>> {
     all.extend(documents::presentations());
     all.extend(documents::letters()?);
     all.extend(pictures::samples()?);
+    all.extend(picture_tricks::samples()?);
     all.extend(texts::samples());
+    all.extend(text_tricks::samples());
     all.extend(archives::samples()?);
+    all.extend(archive_tricks::samples());
     all.extend(scripts::samples()?);
     all.extend(names::samples());
     Ok(all)

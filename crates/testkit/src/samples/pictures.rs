@@ -78,16 +78,16 @@ pub(super) fn samples() -> Result<Vec<Sample>> {
         ),
         Sample::new(
             &at("Symbol.ico"),
-            "An icon whose picture has no alpha channel, which icons must have.",
-            image::ico_of(32, &image::png_of(32, 32, |x, y| [x as u8 * 8, y as u8 * 8, 90])),
-            Expected::withheld(Reason::Malformed, Format::Ico),
+            "An icon with transparent corners.",
+            image::ico_of(32, &image::alpha_png_of(32, 32, |x, y| [x as u8 * 8, y as u8 * 8, 90, if x + y < 6 { 0 } else { 255 }])),
+            Expected::rebuilt(Format::Ico),
         ),
         Sample::new(&at("Logo.svg"), "A drawing with a script in it.", DRAWING, Expected::rebuilt(Format::Svg)),
         Sample::new(&hostile("Anhang.png"), "A picture with text behind its end.", trailing, Expected::rebuilt(Format::Png)),
         Sample::new(
             &hostile("Riesig.png"),
-            "A picture of 30,000 by 30,000 pixels in some hundred kilobytes: a decompression bomb.",
-            image::png_bomb(30_000, 30_000),
+            "A picture of 65,535 by 65,535 pixels in half a megabyte: a decompression bomb.",
+            image::png_bomb(65_535, 65_535),
             Expected::withheld(Reason::Limit, Format::Png),
         ),
         Sample::new(
