@@ -5,6 +5,7 @@ mod checks;
 mod clamd;
 mod corpus;
 mod demo;
+mod fuzz;
 mod run;
 mod setup;
 
@@ -45,6 +46,17 @@ enum Command {
         /// Folder with `pdf/` and office documents; without it the sample documents are used.
         dir: Option<PathBuf>,
     },
+    /// Fuzz the parsers of foreign bytes with libFuzzer; see fuzz/README.md. Fails when something was found.
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// How many targets run at once.
+        #[arg(long, default_value_t = 2)]
+        parallel: usize,
+        /// Which; all without one.
+        targets: Vec<String>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -57,5 +69,6 @@ fn main() -> anyhow::Result<()> {
         Command::Samples { dir } => demo::samples(&root, &dir),
         Command::Corpus { dir } => corpus::corpus(&root, &dir),
         Command::Bench { dir } => bench::bench(&root, dir.as_deref()),
+        Command::Fuzz { seconds, parallel, targets } => fuzz::fuzz(&root, seconds, parallel, &targets),
     }
 }
