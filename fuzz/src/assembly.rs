@@ -68,9 +68,7 @@ pub(crate) fn framed_pdf(bytes: &[u8]) -> Vec<u8> {
     let root = bytes.get(end..).and_then(|tail| find(tail, b"/Root ").and_then(|at| tail.get(at + 6..)));
     let root: String = root.unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).take(6).map(|b| char::from(*b)).collect();
     let root = if root.is_empty() { "1" } else { &root };
-    out.extend_from_slice(
-        format!("trailer\n<<\n/Root {root} 0 R\n/Size {}\n>>\nstartxref\n{table}\n%%EOF", offsets.len() + 1).as_bytes(),
-    );
+    out.extend_from_slice(format!("trailer\n<<\n/Root {root} 0 R\n/Size {}\n>>\nstartxref\n{table}\n%%EOF", offsets.len() + 1).as_bytes());
     out
 }
 
@@ -110,8 +108,7 @@ pub(crate) fn checked_gpt(bytes: &[u8]) -> Vec<u8> {
     if out.get(512..520) != Some(&b"EFI PART"[..]) {
         return out;
     }
-    let (Some(size), Some(first), Some(count), Some(each)) =
-        (number(&out, 524), number(&out, 584), number(&out, 592), number(&out, 596))
+    let (Some(size), Some(first), Some(count), Some(each)) = (number(&out, 524), number(&out, 584), number(&out, 592), number(&out, 596))
     else {
         return out;
     };

@@ -54,7 +54,11 @@ pub(crate) fn csv(bytes: &[u8]) {
     if verify_text(bytes, true).is_ok()
         && let Ok(rebuilt) = rebuild_text(bytes.to_vec(), Format::Csv, 1 << 20)
     {
-        assert!(rebuilt.removed.is_empty(), "accepted, and yet rebuilding takes something out: {:?}", String::from_utf8_lossy(&rebuilt.bytes));
+        assert!(
+            rebuilt.removed.is_empty(),
+            "accepted, and yet rebuilding takes something out: {:?}",
+            String::from_utf8_lossy(&rebuilt.bytes)
+        );
     }
 }
 

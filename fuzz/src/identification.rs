@@ -25,14 +25,12 @@ pub(crate) fn inspect(bytes: &[u8]) {
     thread_local! {
         static RULES: Rules = Rules::compile(&[RuleSource {
             name: "fuzz".into(),
-            text: r#"rule any { strings: $a = "Sub AutoOpen" condition: $a and format != extension }"#.into(),
+            text: r#"rule opens { strings: $a = "Sub AutoOpen" condition: $a and format != extension }"#.into(),
         }])
         .expect("the rule compiles");
     }
     let Some((extension, rest)) = claimed(bytes) else { return };
-    let look = |rules: Option<&Rules>| {
-        inspect::inspect(&mut Content::from_bytes(rest.to_vec()), extension, rules, Duration::from_secs(20))
-    };
+    let look = |rules: Option<&Rules>| inspect::inspect(&mut Content::from_bytes(rest.to_vec()), extension, rules, Duration::from_secs(20));
     let seen = RULES.with(|rules| look(Some(rules)));
     let again = look(None);
     assert!(seen.format == again.format && seen.findings == again.findings && seen.active == again.active, "two looks, two answers");

@@ -2,6 +2,8 @@
 //!
 //! Everything is made from code at run time, so nothing binary is kept; what a target once broke on is in `regressions/`.
 
+#![expect(clippy::unnecessary_wraps, reason = "the list of targets takes functions of one shape")]
+
 use crate::assembly::flat;
 use crate::media::sparse;
 use anyhow::Result;
@@ -10,7 +12,9 @@ use flatpdf::writer::{Body, Document, Page, Raster, Settings, TextRun, encode_pa
 use model::Format;
 use std::io::Write as _;
 use testkit::Sample;
-use wire::{Answer, Failure, Foreign, FrameWriter, PageStart, PixelFormat, RenderLimits, Request, RuleSource, TextPiece, UnpackLimits, VerifyKind};
+use wire::{
+    Answer, Failure, Foreign, FrameWriter, PageStart, PixelFormat, RenderLimits, Request, RuleSource, TextPiece, UnpackLimits, VerifyKind,
+};
 
 // BOUND: a mutation of a large file hits nothing; every kind of sample also has small ones.
 const MAX_SEED_BYTES: usize = 60 << 10;
@@ -80,17 +84,28 @@ fn painted_pdfs() -> Vec<Vec<u8>> {
 fn painted_pdf(content: &str) -> Vec<u8> {
     let mut pdf = testkit::pdf::PdfBuilder::new();
     let page_content = pdf.stream("", content.as_bytes());
-    let form = pdf.stream("/Type /XObject /Subtype /Form /BBox [0 0 50 50] /Matrix [1 0 0 1 100 20] /Group << /S /Transparency >>", b"0 1 0 rg 0 0 40 40 re f");
-    let mask = pdf.stream("/Type /XObject /Subtype /Image /Width 2 /Height 2 /BitsPerComponent 8 /ColorSpace /DeviceGray", b"\0\x80\xff\x40");
-    let rgb = pdf.stream(&format!("/Type /XObject /Subtype /Image /Width 2 /Height 2 /BitsPerComponent 8 /ColorSpace /DeviceRGB /SMask {mask} 0 R"), &[9; 12]);
+    let form = pdf.stream(
+        "/Type /XObject /Subtype /Form /BBox [0 0 50 50] /Matrix [1 0 0 1 100 20] /Group << /S /Transparency >>",
+        b"0 1 0 rg 0 0 40 40 re f",
+    );
+    let mask =
+        pdf.stream("/Type /XObject /Subtype /Image /Width 2 /Height 2 /BitsPerComponent 8 /ColorSpace /DeviceGray", b"\0\x80\xff\x40");
+    let rgb = pdf.stream(
+        &format!("/Type /XObject /Subtype /Image /Width 2 /Height 2 /BitsPerComponent 8 /ColorSpace /DeviceRGB /SMask {mask} 0 R"),
+        &[9; 12],
+    );
     let indexed = pdf.stream(
         "/Type /XObject /Subtype /Image /Width 4 /Height 2 /BitsPerComponent 2 /ColorSpace [/Indexed /DeviceRGB 3 <000000FF000000FF000000FF>] /Filter /RunLengthDecode",
         b"\x01\x1b\xe4\x80",
     );
     let function = pdf.add("<< /FunctionType 2 /Domain [0 1] /C0 [1 0 0] /C1 [0 0 1] /N 1 >>");
-    let axial = pdf.add(format!("<< /ShadingType 2 /ColorSpace /DeviceRGB /Coords [0 0 200 200] /Function {function} 0 R /Extend [true true] >>"));
+    let axial =
+        pdf.add(format!("<< /ShadingType 2 /ColorSpace /DeviceRGB /Coords [0 0 200 200] /Function {function} 0 R /Extend [true true] >>"));
     let radial = pdf.add(format!("<< /ShadingType 3 /ColorSpace /DeviceRGB /Coords [50 50 5 60 60 40] /Function {function} 0 R >>"));
-    let tile = pdf.stream("/Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 8 8] /XStep 8 /YStep 8 /Resources << >>", b"1 0 1 rg 0 0 4 4 re f");
+    let tile = pdf.stream(
+        "/Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 8 8] /XStep 8 /YStep 8 /Resources << >>",
+        b"1 0 1 rg 0 0 4 4 re f",
+    );
     let glyph = pdf.stream("", b"500 0 d0 0 0 400 400 re f");
     let type3 = pdf.add(format!(
         "<< /Type /Font /Subtype /Type3 /FontBBox [0 0 500 500] /FontMatrix [0.001 0 0 0.001 0 0] /CharProcs << /a {glyph} 0 R >> /Encoding << /Type /Encoding /Differences [97 /a] >> /FirstChar 97 /LastChar 97 /Widths [500] >>"
@@ -108,7 +123,20 @@ fn painted_pdf(content: &str) -> Vec<u8> {
 
 pub(crate) fn names() -> Seeds {
     let mut seeds: Vec<Vec<u8>> = testkit::sample_medium()?.iter().flat_map(|sample| sample.path.clone()).collect();
-    for name in ["CON .txt", "com¹.doc", "~$lock.docx", "a\u{308}.pdf", "rechnung\u{202E}fdp.exe", "-rf", "a. . .", "ﬁ.ｅｘｅ", "\u{1F600}\u{FE0F}", ".", "..", "\u{A0}"] {
+    for name in [
+        "CON .txt",
+        "com¹.doc",
+        "~$lock.docx",
+        "a\u{308}.pdf",
+        "rechnung\u{202E}fdp.exe",
+        "-rf",
+        "a. . .",
+        "ﬁ.ｅｘｅ",
+        "\u{1F600}\u{FE0F}",
+        ".",
+        "..",
+        "\u{A0}",
+    ] {
         seeds.push(name.as_bytes().to_vec());
     }
     seeds.push("x".repeat(300).into_bytes());
@@ -119,7 +147,9 @@ pub(crate) fn policies() -> Seeds {
     let written = model::Policy::default().to_toml()?;
     let sections = written.split("\n[").map(|section| if section.starts_with('[') { section.to_owned() } else { format!("[{section}") });
     let mut seeds: Vec<Vec<u8>> = sections.map(String::into_bytes).collect();
-    seeds.push(b"[scan]\nblocked_sha256 = [\"0000000000000000000000000000000000000000000000000000000000000000\"]\nrules_dir = \"x\"\n".to_vec());
+    seeds.push(
+        b"[scan]\nblocked_sha256 = [\"0000000000000000000000000000000000000000000000000000000000000000\"]\nrules_dir = \"x\"\n".to_vec(),
+    );
     seeds.push(written.into_bytes());
     Ok(seeds)
 }
@@ -158,7 +188,9 @@ pub(crate) fn zips() -> Seeds {
     seeds.push(builder().finish_overlapping(3));
     seeds.push(builder().finish_with_second_directory(&testkit::ZipBuilder::new().stored("other", b"x")));
     seeds.push(builder().finish_after(b"prefix".to_vec()));
-    for method in [zip::CompressionMethod::Bzip2, zip::CompressionMethod::Xz, zip::CompressionMethod::Lzma, zip::CompressionMethod::Deflate64] {
+    for method in
+        [zip::CompressionMethod::Bzip2, zip::CompressionMethod::Xz, zip::CompressionMethod::Lzma, zip::CompressionMethod::Deflate64]
+    {
         let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
         let options = zip::write::SimpleFileOptions::default().compression_method(method).large_file(true);
         // Some methods can only be read.
@@ -230,7 +262,16 @@ pub(crate) fn ooxmls() -> Seeds {
         testkit::office::ooxml::pptx(&[("Title", vec!["Point".into()])]),
     ];
     let formats = [
-        Format::Docx, Format::Docm, Format::Dotm, Format::Xlsx, Format::Xlsm, Format::Xlsb, Format::Pptx, Format::Pptm, Format::Visio, Format::PackageUnknown,
+        Format::Docx,
+        Format::Docm,
+        Format::Dotm,
+        Format::Xlsx,
+        Format::Xlsm,
+        Format::Xlsb,
+        Format::Pptx,
+        Format::Pptm,
+        Format::Visio,
+        Format::PackageUnknown,
     ];
     packages(&formats, more, 6)
 }
@@ -244,7 +285,10 @@ pub(crate) fn odfs() -> Seeds {
         .stored("mimetype", b"application/vnd.oasis.opendocument.text")
         .stored("content.xml", ODF.as_bytes())
         .stored("Basic/Standard/Module1.xml", b"<module/>")
-        .stored("META-INF/manifest.xml", b"<manifest:manifest><manifest:file-entry manifest:full-path=\"Basic/Standard/Module1.xml\"/></manifest:manifest>")
+        .stored(
+            "META-INF/manifest.xml",
+            b"<manifest:manifest><manifest:file-entry manifest:full-path=\"Basic/Standard/Module1.xml\"/></manifest:manifest>",
+        )
         .finish();
     let more = vec![acting, testkit::office::odf::odt(&["A paragraph."]), testkit::office::odf::odp(&[("Title", vec!["Point".into()])])];
     packages(&[Format::Odt, Format::Ods, Format::Odp, Format::Odg], more, 3)
@@ -294,7 +338,16 @@ pub(crate) fn texts() -> Seeds {
 pub(crate) fn tables() -> Seeds {
     let mut seeds = of(&[Format::Csv])?;
     seeds.retain(|seed| seed.len() <= 2 << 10);
-    for table in ["a,b\n-1,+2.5\n", "a;-1,5;x\n", "=1,\"b, c\"\n", "sep=|\na|=1\n", "a,\"\"\"=1\"\n", "-\t--\n@x\n", ",\"-1,cmd|x\"\n", "\"a\n=1\",b\r\n"] {
+    for table in [
+        "a,b\n-1,+2.5\n",
+        "a;-1,5;x\n",
+        "=1,\"b, c\"\n",
+        "sep=|\na|=1\n",
+        "a,\"\"\"=1\"\n",
+        "-\t--\n@x\n",
+        ",\"-1,cmd|x\"\n",
+        "\"a\n=1\",b\r\n",
+    ] {
         seeds.push(table.as_bytes().to_vec());
     }
     Ok(seeds)
@@ -316,7 +369,14 @@ pub(crate) fn pictures() -> Seeds {
     seeds.push(testkit::image::bmp_of(7, 5, dots));
     seeds.push(testkit::image::gif_of(8, 8, &[&grey, &|_, _| 1]));
     seeds.push(testkit::image::webp_of(8, 8, grey));
-    for format in [image::ImageFormat::Tiff, image::ImageFormat::WebP, image::ImageFormat::Gif, image::ImageFormat::Png, image::ImageFormat::Bmp, image::ImageFormat::Ico] {
+    for format in [
+        image::ImageFormat::Tiff,
+        image::ImageFormat::WebP,
+        image::ImageFormat::Gif,
+        image::ImageFormat::Png,
+        image::ImageFormat::Bmp,
+        image::ImageFormat::Ico,
+    ] {
         let mut out = std::io::Cursor::new(Vec::new());
         if image::RgbaImage::from_fn(9, 7, |x, y| image::Rgba([x as u8 * 20, y as u8, 3, 90])).write_to(&mut out, format).is_ok() {
             seeds.push(out.into_inner());

@@ -26,7 +26,10 @@ pub(crate) fn name(bytes: &[u8]) {
 fn device_name(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end_matches(' ').to_ascii_lowercase();
     ["con", "prn", "aux", "nul", "conin$", "conout$"].contains(&stem.as_str())
-        || ["com", "lpt"].iter().any(|port| stem.strip_prefix(port).is_some_and(|n| n.chars().count() == 1 && n.contains(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '¹', '²', '³'])))
+        || ["com", "lpt"].iter().any(|port| {
+            stem.strip_prefix(port)
+                .is_some_and(|n| n.chars().count() == 1 && n.contains(['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', '¹', '²', '³']))
+        })
 }
 
 pub(crate) fn policy(bytes: &[u8]) {
