@@ -133,6 +133,13 @@ pub(super) fn strip(content: &Content, removals: &mut Removals, max_output_bytes
                     *last = Mode::Drop;
                 }
             }
+            Token::Word(b"object", _) if mode == Mode::Copy => {
+                removals.count(ActiveContent::OleObject, None);
+                out.push(b'}');
+                if let Some(last) = modes.last_mut() {
+                    *last = Mode::Object;
+                }
+            }
             Token::Word(b"objupdate" | b"objautlink" | b"objlink", _) => {}
             Token::Word(_, all) | Token::Bytes(all) if mode == Mode::Copy => {
                 out.extend_from_slice(all);
@@ -300,6 +307,7 @@ mod tests {
 
     #[test]
     fn binary_runs_hide_no_braces() {
+        assert_eq!(run(r"{\rtf1{\b\object\objemb x{\*\objdata 01}{\result y}}z}").0, r"{\rtf1{\b}{\result y}z}");
         let (out, _) = run(r"{\rtf1{\object{\*\objdata\bin4 }}}}}}kept}");
         assert_eq!(out, r"{\rtf1kept}");
         assert_eq!(run(r"{\rtf1 never{\b closed").0, r"{\rtf1 never{\b closed}}");
