@@ -2,5 +2,5 @@
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-link-arg-bins=-Wl,--allow-multiple-definition");
+    println!("cargo::rustc-link-arg=-Wl,--allow-multiple-definition");
 }

@@ -1,5 +1,6 @@
 //! Renderers: pages come as announced, within the limits; whatever a decoder does, the document ends in order.
 
+use crate::panics::watched;
 use crate::sinks::CountedPages;
 use model::Format;
 use render::{Fonts, RenderError, render_image, render_pdf};
@@ -33,7 +34,9 @@ pub(crate) fn image(bytes: &[u8]) {
 }
 
 pub(crate) fn heic(bytes: &[u8]) {
-    picture(bytes, Format::Heic);
+    // The decoder's thread pool can be made once on a thread; a worker of the product sees one picture only.
+    let done = std::thread::scope(|scope| scope.spawn(|| watched(|| picture(bytes, Format::Heic))).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
 }
 
 pub(crate) fn svg(bytes: &[u8]) {

@@ -111,7 +111,7 @@ mod properties {
 
 #[test]
 fn a_separator_line_does_not_come_back() {
-    for table in ["\nsep=|\na|1\n", "sep=;\n\nSEP=|\na|1\n", "\"sep=|\"\nsep=x\na|1\n"] {
+    for table in ["\nsep=|\na|1\n", "sep=|\n\nSEP=;\na|1\n", "\"sep=|\"\nsep=x\na|1\n"] {
         let rebuilt = rebuild_text(table.as_bytes().to_vec(), Format::Csv, 1_000).unwrap();
         assert_eq!(String::from_utf8_lossy(&rebuilt.bytes), "a|1\n", "{table:?}");
         assert_eq!(crate::verify::verify_text(&rebuilt.bytes, true), Ok(()));
