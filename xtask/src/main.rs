@@ -6,6 +6,7 @@ mod clamd;
 mod corpus;
 mod demo;
 mod kill;
+mod fuzz;
 mod run;
 mod setup;
 
@@ -54,6 +55,16 @@ enum Command {
         /// Where moments and victims come from; another number gives others.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    /// Fuzz the parsers of foreign bytes with libFuzzer; see fuzz/README.md. Fails when something was found.
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+        /// How many targets run at once.
+        #[arg(long, default_value_t = 2)]
+        parallel: usize,
+        /// Which; all without one.
+        targets: Vec<String>,
     },
 }
 
@@ -68,5 +79,6 @@ fn main() -> anyhow::Result<()> {
         Command::Corpus { dir } => corpus::corpus(&root, &dir),
         Command::Bench { dir } => bench::bench(&root, dir.as_deref()),
         Command::Kill { rounds, seed } => kill::kill(&root, rounds, seed),
+        Command::Fuzz { seconds, parallel, targets } => fuzz::fuzz(&root, seconds, parallel, &targets),
     }
 }

@@ -47,6 +47,8 @@ impl Partition {
 /// When the first sector cannot be read.
 pub fn list(file: &Rc<File>, length: u64) -> io::Result<Vec<Partition>> {
     let whole = || Partition::within("none", 0, (0, length.div_ceil(SECTOR_BYTES)), String::new(), length);
+    // A table without entries is no reason for a medium without a line.
+    let or_whole = |list: Vec<Partition>| if list.is_empty() { vec![whole()] } else { list };
     let mut first = [0u8; SECTOR_BYTES as usize];
     if length < SECTOR_BYTES {
         return Ok(vec![whole()]);
@@ -63,9 +65,9 @@ pub fn list(file: &Rc<File>, length: u64) -> io::Result<Vec<Partition>> {
         // A hybrid table lists some partitions twice; one that only the boot record knows is not lost.
         entries.retain(|(kind, entry)| *kind != KIND_PROTECTIVE && partitions.iter().all(|p| p.offset_bytes != entry.offset_bytes));
         partitions.extend(entries.into_iter().map(|(_, entry)| entry));
-        return Ok(partitions);
+        return Ok(or_whole(partitions));
     }
-    Ok(if entries.is_empty() { vec![whole()] } else { entries.into_iter().map(|(_, entry)| entry).collect() })
+    Ok(or_whole(entries.into_iter().map(|(_, entry)| entry).collect()))
 }
 
 /// A FAT, exFAT or NTFS boot sector: a jump, then a name or a plausible parameter block (Microsoft FAT specification 3.1).

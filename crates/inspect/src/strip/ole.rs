@@ -78,8 +78,11 @@ fn blank_objects(bytes: &mut [u8], removals: &mut Removals) {
         let (record, length) = (u16::from_le_bytes([a, b]), u32::from_le_bytes([c, d, e, f]) as usize);
         let end = (at + 8).saturating_add(length).min(bytes.len());
         if record == STORAGE_RECORD {
-            bytes.get_mut(at + 8..end).unwrap_or_default().fill(0);
-            removals.count(ActiveContent::OleObject, Some("PowerPoint Document"));
+            let body = bytes.get_mut(at + 8..end).unwrap_or_default();
+            if body.iter().any(|byte| *byte != 0) {
+                body.fill(0);
+                removals.count(ActiveContent::OleObject, Some("PowerPoint Document"));
+            }
         }
         at = end.max(at + 8);
     }

@@ -120,6 +120,26 @@ pub(super) fn strip(content: &Content, removals: &mut Removals, max_output_bytes
                     *last = Mode::Drop;
                 }
             }
+            // The code of a field, at the start of a group or not: only what was judged is written, in plain characters, and
+            // nothing else of the group, so that no reader joins pieces to another code than the one judged.
+            Token::Word(b"fldinst", _) if mode == Mode::Copy => {
+                let code = text_of(tail);
+                match kind_of(&code) {
+                    Some(kind) => removals.count(kind, None),
+                    None => write_code(&code, &mut out),
+                }
+                out.push(b'}');
+                if let Some(last) = modes.last_mut() {
+                    *last = Mode::Drop;
+                }
+            }
+            Token::Word(b"object", _) if mode == Mode::Copy => {
+                removals.count(ActiveContent::OleObject, None);
+                out.push(b'}');
+                if let Some(last) = modes.last_mut() {
+                    *last = Mode::Object;
+                }
+            }
             Token::Word(b"objupdate" | b"objautlink" | b"objlink", _) => {}
             Token::Word(_, all) | Token::Bytes(all) if mode == Mode::Copy => {
                 out.extend_from_slice(all);
@@ -148,6 +168,7 @@ fn group_mode(outer: Mode, body: &[u8], removals: &mut Removals) -> Mode {
             removals.count(ActiveContent::OleObject, None);
             Mode::Object
         }
+        // Where the code acts, nothing of its group is needed; where it does not, its word is met again inside.
         Mode::Copy if word == b"fldinst" => match kind_of(&text_of(body)) {
             Some(kind) => {
                 removals.count(kind, None);
@@ -213,6 +234,18 @@ fn text_of(body: &[u8]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
+/// Writes a field code so that a reader sees these characters and no control word.
+fn write_code(code: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\\fldinst ");
+    for character in code.chars() {
+        match character {
+            '\\' | '{' | '}' => out.extend_from_slice(&[b'\\', character as u8]),
+            ' '..='~' => out.push(character as u8),
+            _ => out.push(b'?'),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::stripped;
@@ -249,6 +282,23 @@ mod tests {
     }
 
     #[test]
+    fn a_field_code_is_what_was_judged() {
+        for (code, left) in [
+            // Readers skip what is not text, and see one word.
+            (r"{\*\fldinst {DDE}{\*\x y}{AUTO c:\\cmd}}", r"{\*\fldinst DDEyAUTO c:cmd}"),
+            (r"{\*\fldinst DDEAUTO{\objdata z} c:\\cmd}", r"{\*\fldinst DDEAUTOz c:cmd}"),
+            (r"{\*\fldinst DDE\objclass Word}", r"{\*\fldinst DDEWord}"),
+            (r"{\*\fldinst \u68?\u68?\u69? x}", r"{\*\fldinst D?D?E? x}"),
+            // Not the first word of its group.
+            (r"{\b\fldinst DDEAUTO c:\\cmd}", r"{\b}"),
+            (r"{\b\fldinst PAGE}", r"{\b\fldinst PAGE}"),
+        ] {
+            let (out, _) = run(&format!(r"{{\rtf1{{\field{code}{{\fldrslt shown}}}}}}"));
+            assert_eq!(out, format!(r"{{\rtf1{{\field{left}{{\fldrslt shown}}}}}}"), "{code}");
+        }
+    }
+
+    #[test]
     fn templates_fonts_and_late_destinations() {
         let (out, kinds) = run(r"{\rtf1{\*\template http://x/y.dotm}{\f0{\*\fontemb 00}}text{\x y\objdata 0105 \par z}{\*\generator g}}");
         assert_eq!(out, r"{\rtf1{\f0}text{\x y}{\*\generator g}}");
@@ -257,6 +307,7 @@ mod tests {
 
     #[test]
     fn binary_runs_hide_no_braces() {
+        assert_eq!(run(r"{\rtf1{\b\object\objemb x{\*\objdata 01}{\result y}}z}").0, r"{\rtf1{\b}{\result y}z}");
         let (out, _) = run(r"{\rtf1{\object{\*\objdata\bin4 }}}}}}kept}");
         assert_eq!(out, r"{\rtf1kept}");
         assert_eq!(run(r"{\rtf1 never{\b closed").0, r"{\rtf1 never{\b closed}}");

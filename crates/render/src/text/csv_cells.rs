@@ -29,9 +29,14 @@ fn rewrite(text: &str, delimiter: u8, quotes: QuoteStyle) -> Result<(String, u32
     let mut writer = csv::WriterBuilder::new().delimiter(delimiter).quote_style(quotes).flexible(true).from_writer(sheet);
     let mut formulas = 0u32;
     let mut record = csv::StringRecord::new();
+    let mut first = true;
     while reader.read_record(&mut record).map_err(|_| RenderError::Malformed)? {
         let cells = record.iter().map(|cell| {
-            let harmless = cell_without_formulas(cell);
+            let mut harmless = cell_without_formulas(cell);
+            // Quotes in odd places may have hidden a separator line, which would lead the table now.
+            if std::mem::take(&mut first) && starts_separator_line(cell) {
+                harmless.insert(0, '\'');
+            }
             formulas = formulas.saturating_add(u32::from(harmless.len() != cell.len()));
             harmless
         });
@@ -41,16 +46,26 @@ fn rewrite(text: &str, delimiter: u8, quotes: QuoteStyle) -> Result<(String, u32
     Ok((String::from_utf8(bytes).map_err(|_| RenderError::Malformed)?, formulas))
 }
 
-/// The separator of a leading `sep=` line, and the text behind it.
+/// The separator of a leading `sep=` line, and the text behind it. Empty lines before it go as well, and so does every
+/// further one: writing the table leaves empty lines out, and then the next would lead.
 fn separator_line(text: &str) -> (Option<u8>, &str) {
-    let (line, rest) = text.split_once('\n').unwrap_or((text, ""));
-    match line.trim_matches('"').as_bytes() {
-        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', separator] if SEPARATORS.contains(&char::from(*separator)) => {
-            (Some(*separator), rest)
+    let (mut hint, mut rest) = (None, text);
+    loop {
+        let (line, behind) = rest.split_once('\n').unwrap_or((rest, ""));
+        match line.trim_matches('"').as_bytes() {
+            [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', name @ ..] => {
+                let known = name.first().filter(|_| name.len() == 1).filter(|byte| SEPARATORS.contains(&char::from(**byte)));
+                hint = hint.or(known.copied());
+            }
+            [] if line.is_empty() && !rest.is_empty() => {}
+            _ => return (hint, rest),
         }
-        [b's' | b'S', b'e' | b'E', b'p' | b'P', b'=', ..] => (None, rest),
-        _ => (None, text),
+        rest = behind;
     }
+}
+
+fn starts_separator_line(cell: &str) -> bool {
+    cell.trim_start_matches('"').get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sep="))
 }
 
 /// The separator seen most often outside of quotes in the first line that is not empty; a comma when there is none.
@@ -73,7 +88,7 @@ fn sniff(text: &str) -> u8 {
 fn cell_without_formulas(cell: &str) -> String {
     let mut out = String::with_capacity(cell.len() + 1);
     let body = cell.trim_start_matches([' ', '\u{A0}', '"']);
-    if body.starts_with(starts_formula) && !is_plain_number(body.trim_end()) {
+    if body.starts_with(starts_formula) && !is_plain_number(body.trim_ascii_end()) {
         out.push('\'');
     }
     // Inside of a cell every separator may be the start of one, for a reader that splits elsewhere or ignores quotes.
@@ -93,9 +108,8 @@ fn starts_formula(character: char) -> bool {
 }
 
 fn token_is_number(rest: &str) -> bool {
-    let end =
-        rest.char_indices().skip(1).find(|(_, c)| SEPARATORS.contains(c) || matches!(c, '\n' | '"')).map_or(rest.len(), |(index, _)| index);
-    is_plain_number(rest.get(..end).unwrap_or_default().trim_end())
+    let end = rest.char_indices().skip(1).find(|(_, c)| SEPARATORS.contains(c) || *c == '\n').map_or(rest.len(), |(index, _)| index);
+    is_plain_number(rest.get(..end).unwrap_or_default().trim_ascii_end())
 }
 
 /// A sign, digits with points or commas between them, an exponent, a percent sign; or dashes that stand for nothing.

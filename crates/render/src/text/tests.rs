@@ -110,3 +110,19 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn a_separator_line_does_not_come_back() {
+    for table in ["\nsep=|\na|1\n", "sep=|\n\nSEP=;\na|1\n", "\"sep=|\"\nsep=x\na|1\n"] {
+        let rebuilt = rebuild_text(table.as_bytes().to_vec(), Format::Csv, 1_000).unwrap();
+        assert_eq!(String::from_utf8_lossy(&rebuilt.bytes), "a|1\n", "{table:?}");
+        assert_eq!(crate::verify::verify_text(&rebuilt.bytes, true), Ok(()));
+    }
+}
+
+#[test]
+fn a_number_with_an_odd_space_behind_it_is_no_number() {
+    let rebuilt = rebuild_text("a,+2.5\u{A0}\n".into(), Format::Csv, 1_000).unwrap();
+    assert_eq!(String::from_utf8_lossy(&rebuilt.bytes), "a,'+2.5\u{A0}\n");
+    assert_eq!(crate::verify::verify_text(&rebuilt.bytes, true), Ok(()));
+}

@@ -144,9 +144,15 @@ fn tables_are_judged_cell_by_cell() {
         "a,  =1",
         "a,\"b;-c\"",
         ",\"-1,cmd|x\"",
+        "\"a\n-\"a",
+        "\"a\n-1\"\"x\"",
+        "\"a\",\"\t\"",
     ] {
         assert_eq!(code(verify_text(table.as_bytes(), true)), "csv-formula", "{table}");
     }
     assert_eq!(code(verify_text(b"sep=|\na", true)), "csv-separator-line");
+    for table in ["a\"", "\"a\"b", "\"a", "a,\"b\"\"", "a\"b\",c"] {
+        assert_eq!(code(verify_text(table.as_bytes(), true)), "csv-quotes", "{table}");
+    }
     assert_eq!(verify_text(b"=1", false), Ok(()));
 }

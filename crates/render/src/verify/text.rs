@@ -5,10 +5,11 @@ use model::untrusted::is_deceptive;
 
 /// Accepts UTF-8 whose only controls are line feed and tab, and that has no invisible or reordering character except the
 /// emoji variation selector behind a symbol. As CSV, additionally: no `sep=` line; no cell that starts a formula, wherever
-/// a reader may split (comma, semicolon, tab, bar, quotes honoured or not), unless it is a plain number.
+/// a reader may split (comma, semicolon, tab, bar, quotes honoured or not), unless it is a plain number; and no quote that
+/// is neither around a cell nor doubled inside one.
 ///
 /// # Errors
-/// `text-utf8`, `text-control`, `csv-separator-line`, `csv-formula`, with the byte offset.
+/// `text-utf8`, `text-control`, `csv-separator-line`, `csv-formula`, `csv-quotes`, with the byte offset.
 pub fn verify_text(bytes: &[u8], csv: bool) -> Result<(), Refusal> {
     let text = std::str::from_utf8(bytes).map_err(|error| ("text-utf8", error.valid_up_to()))?;
     let mut before = None;
@@ -47,6 +48,14 @@ fn verify_cells(text: &str) -> Result<(), Refusal> {
     own_cells(text)
 }
 
+/// Where a cell stands with its quotes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    None,
+    Open,
+    Closed,
+}
+
 /// The cells as the table's own delimiter makes them, quotes honoured, leading spaces ignored.
 fn own_cells(text: &str) -> Result<(), Refusal> {
     let delimiter = delimiter_of(text);
@@ -54,21 +63,27 @@ fn own_cells(text: &str) -> Result<(), Refusal> {
     let mut position = 0;
     while position < bytes.len() {
         let mut cell = Vec::new();
-        let (start, quoted) = (position, bytes.get(position) == Some(&b'"'));
-        let mut inside = quoted;
-        position += usize::from(quoted);
+        let start = position;
+        let mut quotes = if bytes.get(position) == Some(&b'"') { Quotes::Open } else { Quotes::None };
+        position += usize::from(quotes == Quotes::Open);
         while let Some(byte) = bytes.get(position) {
-            match (inside, byte) {
-                (true, b'"') if bytes.get(position + 1) == Some(&b'"') => {
+            match (quotes, byte) {
+                (Quotes::Open, b'"') if bytes.get(position + 1) == Some(&b'"') => {
                     cell.push(b'"');
                     position += 1;
                 }
-                (true, b'"') => inside = false,
-                (false, b'\n') => break,
-                (false, other) if *other == delimiter => break,
-                (_, other) => cell.push(*other),
+                (Quotes::Open, b'"') => quotes = Quotes::Closed,
+                (Quotes::Open, other) => cell.push(*other),
+                (_, b'\n') => break,
+                (_, other) if *other == delimiter => break,
+                // Readers disagree about where such a cell ends.
+                (Quotes::Closed, _) | (Quotes::None, b'"') => return Err(("csv-quotes", position)),
+                (Quotes::None, other) => cell.push(*other),
             }
             position += 1;
+        }
+        if quotes == Quotes::Open {
+            return Err(("csv-quotes", start));
         }
         position += 1;
         let cell = String::from_utf8_lossy(&cell);
@@ -102,8 +117,13 @@ fn is_formula_at(text: &str, offset: usize) -> bool {
 fn number_until(text: &str, offset: usize, ends: impl Fn(u8) -> bool) -> bool {
     let rest = text.as_bytes().get(offset..).unwrap_or_default();
     let length = rest.iter().skip(1).position(|b| ends(*b)).map_or(rest.len(), |index| index + 1);
+    // A quote ends a cell only before a separator; otherwise the cell goes on, and is no number.
+    let behind = rest.get(length + 1).copied();
+    if rest.get(length) == Some(&b'"') && behind.is_some_and(|b| !matches!(b, b',' | b';' | b'\t' | b'|' | b'\n')) {
+        return false;
+    }
     let token = rest.get(..length).unwrap_or_default().trim_ascii_end();
-    if token.iter().all(|b| *b == b'-') {
+    if !token.is_empty() && token.iter().all(|b| *b == b'-') {
         return true;
     }
     // States: 0 sign or digit, 1 digit needed, 2 digits, 3 exponent sign or digit, 4 digit needed, 5 exponent, 6 end.

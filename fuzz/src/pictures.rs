@@ -1,0 +1,55 @@
+//! Renderers: pages come as announced, within the limits; whatever a decoder does, the document ends in order.
+
+use crate::panics::watched;
+use crate::sinks::CountedPages;
+use model::Format;
+use render::{Fonts, RenderError, render_image, render_pdf};
+use wire::RenderLimits;
+
+const LIMITS: RenderLimits = RenderLimits { dpi: 36, max_pages: 3, max_page_pixels: 60_000, max_page_text: 5_000 };
+
+fn finished(done: Result<(), RenderError>, pages: &CountedPages) {
+    if done.is_ok() {
+        pages.assert_complete();
+    }
+}
+
+fn picture(bytes: &[u8], format: Format) {
+    let mut pages = CountedPages::new(LIMITS);
+    let done = render_image(bytes.to_vec(), format, &LIMITS, &Fonts::none(), &mut pages);
+    finished(done, &pages);
+}
+
+pub(crate) fn image(bytes: &[u8]) {
+    let format = match bytes {
+        [0x89, b'P', ..] => Format::Png,
+        [0xFF, ..] => Format::Jpeg,
+        [b'G', ..] => Format::Gif,
+        [b'B', ..] => Format::Bmp,
+        [b'I' | b'M', ..] => Format::Tiff,
+        [b'R', ..] => Format::Webp,
+        _ => Format::Ico,
+    };
+    picture(bytes, format);
+}
+
+pub(crate) fn heic(bytes: &[u8]) {
+    // The decoder's thread pool can be made once on a thread; a worker of the product sees one picture only.
+    let done = std::thread::scope(|scope| scope.spawn(|| watched(|| picture(bytes, Format::Heic))).join());
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+}
+
+pub(crate) fn svg(bytes: &[u8]) {
+    thread_local! {
+        static FONTS: Fonts = Fonts::load();
+    }
+    let mut pages = CountedPages::new(LIMITS);
+    let done = FONTS.with(|fonts| render_image(bytes.to_vec(), Format::Svg, &LIMITS, fonts, &mut pages));
+    finished(done, &pages);
+}
+
+pub(crate) fn pdf(bytes: &[u8]) {
+    let mut pages = CountedPages::new(LIMITS);
+    let done = render_pdf(bytes.to_vec(), &LIMITS, &Fonts::none(), &mut pages);
+    finished(done, &pages);
+}
