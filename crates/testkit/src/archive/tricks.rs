@@ -309,7 +309,9 @@ pub fn pax_record(key: &str, value: &[u8]) -> Vec<u8> {
 /// A tar of these entries, with its two empty blocks at the end.
 pub fn tar_of_raw(entries: &[RawTarEntry]) -> Vec<u8> {
     let mut out = Vec::new();
-    entries.iter().for_each(|entry| entry.append(&mut out));
+    for entry in entries {
+        entry.append(&mut out);
+    }
     out.resize(out.len() + 1024, 0);
     out
 }

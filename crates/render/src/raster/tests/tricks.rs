@@ -52,7 +52,7 @@ fn metadata_changes_no_pixel_however_much_it_is() {
     }
     let plain = page(image::jpeg_of(24, 16, field).unwrap(), Format::Jpeg).0;
     let thumbnail = image::jpeg_of(24, 16, |_, _| [255, 0, 0]).unwrap();
-    let exif = image::exif_with_thumbnail(&thumbnail, &[9; 50_000]);
+    let exif = image::exif_with_thumbnail(&thumbnail, &vec![9; 50_000]);
     assert_eq!(page(image::jpeg_with_exif(24, 16, &exif, field).unwrap(), Format::Jpeg), (plain, vec![FindingCode::Metadata]));
 }
 
@@ -98,8 +98,9 @@ fn four_inks_and_sixteen_bits_become_eight_bit_colours() {
 fn of_an_animation_only_the_first_picture_is_kept() {
     let (pixels, findings) = page(image::animated_png_of(24, 16, field, |_, _| [9, 9, 200]), Format::Png);
     assert_eq!((pixels, findings), (page(image::png_of(24, 16, field), Format::Png).0, vec![FindingCode::Metadata]));
-    let (first, second): (&dyn Fn(u32, u32) -> u8, &dyn Fn(u32, u32) -> u8) = (&|x, _| (x % 8) as u8, &|_, y| (y % 8) as u8);
-    let (pixels, findings) = page(image::animated_webp_of(24, 16, &[first, second]), Format::Webp);
+    let first = |x: u32, _: u32| (x % 8) as u8;
+    let second = |_: u32, y: u32| (y % 8) as u8;
+    let (pixels, findings) = page(image::animated_webp_of(24, 16, &[&first, &second]), Format::Webp);
     assert_eq!(findings, [FindingCode::Metadata]);
     // Blending on the background rounds.
     let alone = page(image::webp_of(24, 16, first), Format::Webp).0;
