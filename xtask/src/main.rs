@@ -5,8 +5,8 @@ mod checks;
 mod clamd;
 mod corpus;
 mod demo;
-mod kill;
 mod fuzz;
+mod kill;
 mod run;
 mod setup;
 
@@ -55,6 +55,7 @@ enum Command {
         /// Where moments and victims come from; another number gives others.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+    },
     /// Fuzz the parsers of foreign bytes with libFuzzer; see fuzz/README.md. Fails when something was found.
     Fuzz {
         /// How long each target runs.
