@@ -1,6 +1,5 @@
 //! Renderers: pages come as announced, within the limits; whatever a decoder does, the document ends in order.
 
-use crate::panics::watched;
 use crate::sinks::CountedPages;
 use model::Format;
 use render::{Fonts, RenderError, render_image, render_pdf};
@@ -34,9 +33,7 @@ pub(crate) fn image(bytes: &[u8]) {
 }
 
 pub(crate) fn heic(bytes: &[u8]) {
-    // The decoder's thread pool can be made once on a thread; a worker of the product sees one picture only.
-    let done = std::thread::scope(|scope| scope.spawn(|| watched(|| picture(bytes, Format::Heic))).join());
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    picture(bytes, Format::Heic);
 }
 
 pub(crate) fn svg(bytes: &[u8]) {
