@@ -1,6 +1,5 @@
 //! Renderers: pages come as announced, within the limits; whatever a decoder does, the document ends in order.
 
-use crate::panics::watched;
 use crate::sinks::CountedPages;
 use model::Format;
 use render::{Fonts, RenderError, render_image, render_pdf};
@@ -34,9 +33,7 @@ pub(crate) fn image(bytes: &[u8]) {
 }
 
 pub(crate) fn heic(bytes: &[u8]) {
-    // The decoder's thread pool can be made once on a thread; a worker of the product sees one picture only.
-    let done = std::thread::scope(|scope| scope.spawn(|| watched(|| picture(bytes, Format::Heic))).join());
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    picture(bytes, Format::Heic);
 }
 
 pub(crate) fn svg(bytes: &[u8]) {
@@ -49,7 +46,19 @@ pub(crate) fn svg(bytes: &[u8]) {
 }
 
 pub(crate) fn pdf(bytes: &[u8]) {
+    if has_mesh(bytes) {
+        return;
+    }
     let mut pages = CountedPages::new(LIMITS);
     let done = render_pdf(bytes.to_vec(), &LIMITS, &Fonts::none(), &mut pages);
     finished(done, &pages);
+}
+
+/// Whether a shading is a mesh (types 4 to 7). Each of its triangles may cover 2^32 points, which the renderer visits one by
+/// one: a known hang of the library, which the worker's deadline ends. Looked at again and again it would hide all others.
+fn has_mesh(bytes: &[u8]) -> bool {
+    bytes.windows(16).any(|window| {
+        let number = window.strip_prefix(b"/ShadingType").map(<[u8]>::trim_ascii_start);
+        matches!(number, Some([b'4'..=b'7', ..]))
+    })
 }

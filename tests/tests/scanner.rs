@@ -308,7 +308,7 @@ fn a_pattern_that_forgets_the_time_ends_with_the_workers_patience() -> Result<()
     let (_, report) = session(&scratch, &medium, &clamd.address(), &policy)?;
     let held = item(&report, "A.txt")?;
     ensure!(held.disposition == Outcome::Withheld && held.reason == Reason::Timeout, "{held:?}");
-    ensure!(held.findings.iter().any(|f| f.code == FindingCode::WorkerTimeout && f.detail == "4 s"), "{held:?}");
+    ensure!(held.findings.iter().any(|f| f.code == FindingCode::WorkerTimeout && f.detail == "worker.silent_seconds = 4"), "{held:?}");
     ensure!(item(&report, "Notiz.txt")?.disposition == Outcome::Released);
     Ok(())
 }

@@ -37,7 +37,7 @@ const ENDS: &[Lie] = &[
     lie("txt", "render: panic", DIED, "exit code 101"),
     lie("txt", "render: socket", DIED, FORBIDDEN),
     lie("pdf", "render: abort", DIED, "signal 6 (SIGABRT)"),
-    lie("pdf", "render: fill memory", LIMIT, "worker.memory_bytes = 2147483648"),
+    lie("pdf", "render: fill memory", LIMIT, "worker.memory_bytes = 268435456"),
     lie("pdf", "render: spin", LIMIT, "worker.cpu_seconds = 1"),
     lie("docx", "render-office: exit 7", DIED, "exit code 7"),
     lie("txt", "verify: exit 0", DIED, "exit code 0"),

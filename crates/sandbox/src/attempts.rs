@@ -18,7 +18,7 @@ pub struct Attempt {
 enum Kind {
     /// Succeeds in an unconfined process of an ordinary user, so that its refusal proves confinement.
     Possible,
-    /// The same, and one of those every start of the station tries.
+    /// The same, and one of those every start of the station tries: one of each kind, since a start must stay quick.
     Essential,
     /// Fails anyway for an ordinary user, on some machines, or with the arguments given.
     Privileged,
@@ -44,7 +44,7 @@ impl Attempt {
         FILES.iter().chain(NETWORK).chain(PROCESSES).chain(PRIVILEGES).chain(MEMORY).chain(KERNEL).copied()
     }
 
-    /// Those that every start of the station makes, a few of each kind.
+    /// Those that every start of the station makes: reading, writing, the network, programs, other processes, code.
     pub fn essential() -> impl Iterator<Item = Self> {
         Self::all().filter(|attempt| attempt.kind == Kind::Essential)
     }
@@ -198,12 +198,12 @@ const FILES: &[Attempt] = &[
 const NETWORK: &[Attempt] = &[
     essential("tcp-socket", || socket(libc::AF_INET, libc::SOCK_STREAM)),
     possible("tcp6-socket", || socket(libc::AF_INET6, libc::SOCK_STREAM)),
-    essential("udp-socket", || socket(libc::AF_INET, libc::SOCK_DGRAM)),
+    possible("udp-socket", || socket(libc::AF_INET, libc::SOCK_DGRAM)),
     possible("udp6-socket", || socket(libc::AF_INET6, libc::SOCK_DGRAM)),
     privileged("raw-socket", || socket(libc::AF_INET, libc::SOCK_RAW)),
     privileged("packet-socket", || socket(libc::AF_PACKET, libc::SOCK_RAW)),
     possible("netlink-socket", || socket(libc::AF_NETLINK, libc::SOCK_RAW)),
-    essential("unix-datagram-socket", || socket(libc::AF_UNIX, libc::SOCK_DGRAM)),
+    possible("unix-datagram-socket", || socket(libc::AF_UNIX, libc::SOCK_DGRAM)),
     possible("unix-packet-socket", || socket(libc::AF_UNIX, libc::SOCK_SEQPACKET)),
     possible("unix-socket", || socket(libc::AF_UNIX, libc::SOCK_STREAM)),
     possible("socket-pair", || {
@@ -226,7 +226,7 @@ const NETWORK: &[Attempt] = &[
 ];
 
 const PROCESSES: &[Attempt] = &[
-    essential("fork", || forked(call(libc::SYS_clone, [libc::SIGCHLD.into(), 0, 0, 0, 0]))),
+    possible("fork", || forked(call(libc::SYS_clone, [libc::SIGCHLD.into(), 0, 0, 0, 0]))),
     possible("fork-old-call", || forked(call(libc::SYS_fork, []))),
     possible("fork-clone3", || {
         static ARGUMENTS: [u64; 8] = [0; 8];
@@ -253,7 +253,7 @@ const PROCESSES: &[Attempt] = &[
     }),
     privileged("take-others-descriptor", || call(libc::SYS_pidfd_getfd, [0, 0, 0])),
     possible("compare-kernel-pointers", || call(libc::SYS_kcmp, [own_id(), own_id(), 0, 0, 0])),
-    essential("signal-itself-by-kill", || call(libc::SYS_kill, [own_id(), 0])),
+    possible("signal-itself-by-kill", || call(libc::SYS_kill, [own_id(), 0])),
     privileged("signal-supervisor", || {
         // Whatever number the supervisor has: none of them is in this namespace.
         (2..64).find_map(|id| call(libc::SYS_kill, [id, 0]).ok()).ok_or_else(|| io::Error::from_raw_os_error(libc::EPERM))
@@ -273,7 +273,7 @@ const PROCESSES: &[Attempt] = &[
         static PRIORITY: [i32; 1] = [0];
         call(libc::SYS_sched_setscheduler, [0, libc::SCHED_BATCH.into(), PRIORITY.as_ptr() as i64])
     }),
-    essential("set-limit", || {
+    possible("set-limit", || {
         static LIMIT: [u64; 2] = [0; 2];
         call(libc::SYS_prlimit64, [0, i64::from(libc::RLIMIT_CORE), LIMIT.as_ptr() as i64, 0])
     }),
@@ -308,7 +308,7 @@ const PRIVILEGES: &[Attempt] = &[
     possible("change-personality", || call(libc::SYS_personality, [0xffff_ffff])),
     privileged("add-filter", || call(libc::SYS_seccomp, [1, 0, 0])),
     privileged("enter-namespace", || call(libc::SYS_setns, [0, 0])),
-    essential("new-user-namespace", || call(libc::SYS_unshare, [libc::CLONE_NEWUSER.into()])),
+    possible("new-user-namespace", || call(libc::SYS_unshare, [libc::CLONE_NEWUSER.into()])),
     privileged("new-mount-namespace", || call(libc::SYS_unshare, [libc::CLONE_NEWNS.into()])),
     privileged("new-net-namespace", || call(libc::SYS_unshare, [libc::CLONE_NEWNET.into()])),
     privileged("mount", || call(libc::SYS_mount, [path(c"tmpfs"), path(c"/absent"), path(c"tmpfs"), 0, 0])),
@@ -329,7 +329,7 @@ const PRIVILEGES: &[Attempt] = &[
 const MEMORY: &[Attempt] = &[
     essential("writable-executable-memory", || anonymous(RW | libc::PROT_EXEC)),
     possible("executable-memory", || anonymous(libc::PROT_READ | libc::PROT_EXEC)),
-    essential("executable-later", || {
+    possible("executable-later", || {
         let memory = anonymous(RW)?;
         call(libc::SYS_mprotect, [memory, PIECE, i64::from(libc::PROT_READ | libc::PROT_EXEC)])
     }),
@@ -355,7 +355,7 @@ const MEMORY: &[Attempt] = &[
 ];
 
 const KERNEL: &[Attempt] = &[
-    essential("io-uring", || {
+    possible("io-uring", || {
         static mut PARAMETERS: [u64; 16] = [0; 16];
         let made = call(libc::SYS_io_uring_setup, [1, (&raw mut PARAMETERS) as i64]);
         // A machine may have switched it off for all; then nothing can be proved, and nothing need be.

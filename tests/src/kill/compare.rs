@@ -60,7 +60,7 @@ fn check_items(whole: &SessionReport, report: &SessionReport) -> Result<usize> {
         let expected = expected.get(path).with_context(|| format!("{path} is in no whole session"))?;
         if line.disposition == Outcome::Withheld && line.reason == Reason::WorkerDied {
             let finding = line.findings.iter().find(|finding| finding.code == FindingCode::WorkerDied);
-            ensure!(finding.is_some_and(|finding| finding.detail == "signal 9"), "{line:?}");
+            ensure!(finding.is_some_and(|finding| finding.detail == "signal 9 (SIGKILL)"), "{line:?}");
             died += 1;
             continue;
         }

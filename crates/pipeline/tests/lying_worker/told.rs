@@ -138,7 +138,7 @@ fn every_role_survives_lies_below_the_messages() {
         assert_eq!(shown(bench.unpack(&pool, lie)), wanted, "unpack: {lie}");
         assert_eq!(shown(bench.strip(&pool, lie)), wanted, "strip: {lie}");
         assert_eq!(shown(bench.rebuild(lie)), wanted, "rebuild: {lie}");
-        let office = if lie == "socket" { "died with 9" } else { wanted };
+        let office = if lie == "socket" { "died: exit code 9" } else { wanted };
         assert_eq!(shown(bench.office(lie)), office, "office: {lie}");
         assert_eq!(shown(bench.verify(lie)), wanted, "verify: {lie}");
         // The next item is nobody's trouble.
@@ -209,7 +209,7 @@ fn text_loses_what_deceives() {
 fn a_document_of_endless_text_ends_with_the_time() {
     let mut bench = Bench::new();
     bench.policy.worker.wall_seconds = 2;
-    assert_eq!(shown(bench.render("endless text")), "timed out after 2");
+    assert_eq!(shown(bench.render("endless text")), "timed out: worker.wall_seconds = 2");
     assert_eq!(bench.render(HONEST).unwrap().0.pages, 1);
 }
 

@@ -175,9 +175,12 @@ fn decode_heic(bytes: &[u8], limits: &RenderLimits) -> Result<(DynamicImage, Vec
         HeifError::LimitExceeded(_) => RenderError::Pixels(limits.max_page_pixels.min(heic_decoder::MAX_IMAGE_PIXELS)),
         _ => RenderError::Malformed,
     };
-    // The decoder would start a thread pool, which a confined worker cannot: it runs on this thread instead.
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().map_err(|_| RenderError::Unsupported)?;
-    pool.install(|| {
+    thread_local! {
+        // The decoder would start a thread pool, which a confined worker cannot: it runs on this thread instead, which can be
+        // given to one pool only.
+        static POOL: Option<rayon::ThreadPool> = rayon::ThreadPoolBuilder::new().num_threads(1).use_current_thread().build().ok();
+    }
+    let decode = || {
         let info = heic_decoder::probe(bytes).map_err(map)?;
         check_size(info.width as u64, info.height as u64, limits)?;
         check_size(info.coded_width as u64, info.coded_height as u64, limits)?;
@@ -196,7 +199,8 @@ fn decode_heic(bytes: &[u8], limits: &RenderLimits) -> Result<(DynamicImage, Vec
             image::RgbImage::from_raw(pixels.width as u32, pixels.height as u32, pixels.data).map(DynamicImage::ImageRgb8)
         };
         Ok((picture.ok_or(RenderError::Malformed)?, kinds))
-    })
+    };
+    POOL.with(|pool| pool.as_ref().ok_or(RenderError::Unsupported)?.install(decode))
 }
 
 /// Eight bits a channel, no more pixels than the limit, and the size in points.

@@ -207,4 +207,14 @@ fn density_gives_the_page_its_size() {
     assert_eq!((start.width_pt, start.height_pt), (12.0, 6.0));
 }
 
+<<<<<<< HEAD
 mod tricks;
+=======
+#[test]
+fn a_thread_decodes_more_than_one_heic() {
+    for _ in 0..2 {
+        let cut = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic".to_vec();
+        assert!(matches!(render(cut, Format::Heic), Err(RenderError::Malformed)));
+    }
+}
+>>>>>>> wt-fuzz

@@ -29,14 +29,17 @@ fn rewrite(text: &str, delimiter: u8, quotes: QuoteStyle) -> Result<(String, u32
     let mut writer = csv::WriterBuilder::new().delimiter(delimiter).quote_style(quotes).flexible(true).from_writer(sheet);
     let mut formulas = 0u32;
     let mut record = csv::StringRecord::new();
-    let mut first = true;
+    let mut leading = true;
     while reader.read_record(&mut record).map_err(|_| RenderError::Malformed)? {
+        let alone = record.len() == 1;
         let cells = record.iter().map(|cell| {
             let mut harmless = cell_without_formulas(cell);
             // Quotes in odd places may have hidden a separator line, which would lead the table now.
-            if std::mem::take(&mut first) && starts_separator_line(cell) {
+            let shown = cell.trim_start_matches(['"', '\n']);
+            if leading && shown.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sep=")) {
                 harmless.insert(0, '\'');
             }
+            leading &= alone && shown.is_empty();
             formulas = formulas.saturating_add(u32::from(harmless.len() != cell.len()));
             harmless
         });
@@ -62,10 +65,6 @@ fn separator_line(text: &str) -> (Option<u8>, &str) {
         }
         rest = behind;
     }
-}
-
-fn starts_separator_line(cell: &str) -> bool {
-    cell.trim_start_matches('"').get(..4).is_some_and(|head| head.eq_ignore_ascii_case("sep="))
 }
 
 /// The separator seen most often outside of quotes in the first line that is not empty; a comma when there is none.

@@ -151,6 +151,7 @@ fn tables_are_judged_cell_by_cell() {
         assert_eq!(code(verify_text(table.as_bytes(), true)), "csv-formula", "{table}");
     }
     assert_eq!(code(verify_text(b"sep=|\na", true)), "csv-separator-line");
+    assert_eq!(code(verify_text(b"\n\n\"SEP=|\"\na", true)), "csv-separator-line");
     for table in ["a\"", "\"a\"b", "\"a", "a,\"b\"\"", "a\"b\",c"] {
         assert_eq!(code(verify_text(table.as_bytes(), true)), "csv-quotes", "{table}");
     }
