@@ -154,9 +154,9 @@ fn every_role_survives_lies_below_the_messages() {
         assert!(matches!(bench.office(lie), Err(Trouble::Protocol(_))), "office: {lie}");
         assert!(matches!(bench.verify(lie), Err(Trouble::Protocol(_))), "verify: {lie}");
     }
-    assert_eq!(shown(bench.render("silence")), "timed out after 1");
-    assert_eq!(shown(bench.inspect(&pool, "silence")), "timed out after 1");
-    assert_eq!(shown(bench.verify("silence")), "timed out after 1");
+    assert_eq!(shown(bench.render("silence")), "timed out: worker.silent_seconds = 1");
+    assert_eq!(shown(bench.inspect(&pool, "silence")), "timed out: worker.silent_seconds = 1");
+    assert_eq!(shown(bench.verify("silence")), "timed out: worker.silent_seconds = 1");
     assert_eq!(shown(bench.verify("hang up and stay")), "protocol: hung up without ending");
     assert_eq!(bench.rebuild(HONEST).unwrap().size_bytes, 7);
     assert_eq!(bench.office(HONEST).unwrap().size_bytes, 7);

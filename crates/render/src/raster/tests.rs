@@ -207,9 +207,6 @@ fn density_gives_the_page_its_size() {
     assert_eq!((start.width_pt, start.height_pt), (12.0, 6.0));
 }
 
-<<<<<<< HEAD
-mod tricks;
-=======
 #[test]
 fn a_thread_decodes_more_than_one_heic() {
     for _ in 0..2 {
@@ -217,4 +214,5 @@ fn a_thread_decodes_more_than_one_heic() {
         assert!(matches!(render(cut, Format::Heic), Err(RenderError::Malformed)));
     }
 }
->>>>>>> wt-fuzz
+
+mod tricks;
