@@ -8,53 +8,30 @@ access                              # LibreOffice: configuration, fonts
 chdir                               # std: the working directory of soffice
 chmod                               # LibreOffice: its own temporary files
 close                               # everyone
-creat                               # LibreOffice: old libraries
-dup                                 # std: standard streams
 dup2                                # std: standard streams
-dup3                                # std: standard streams
-faccessat                           # glibc
 faccessat2                          # LibreOffice: is it writable?
 fadvise64                           # fontconfig
-fallocate                           # LibreOffice: output
-fchmod                              # LibreOffice: output
 fcntl                               # everyone; file locks
 fdatasync                           # LibreOffice: configuration
-flock                               # LibreOffice: profile lock
-fstat                               # everyone
 fstatfs                             # LibreOffice: kind of file system
 fsync                               # LibreOffice: configuration
 ftruncate                           # LibreOffice: output
 getcwd                              # LibreOffice: relative names
 getdents64                          # fontconfig, LibreOffice: directories
-link                                # fontconfig: its lock
 lseek                               # everyone
-lstat                               # LibreOffice
 mkdir                               # LibreOffice: profile, temporary directories
-mkdirat                             # the same
 newfstatat                          # everyone
-open                                # old libraries
 openat                              # everyone
-pipe                                # old libraries
 pipe2                               # std: the error channel of a start; LibreOffice
 pread64                             # everyone
-preadv                              # std
 pwrite64                            # LibreOffice: output
-pwritev                             # std
 read                                # everyone
 readlink                            # LibreOffice: where am I?
-readlinkat                          # the same
-readv                               # std
 rename                              # LibreOffice: configuration
-renameat                            # the same
-renameat2                           # the same
 rmdir                               # LibreOffice: temporary directories
-stat                                # LibreOffice
 statfs                              # fontconfig
 statx                               # std
-umask                               # LibreOffice: temporary files
 unlink                              # LibreOffice: temporary files
-unlinkat                            # the same
-utimensat                           # fontconfig
 write                               # everyone
 writev                              # everyone
 
@@ -68,7 +45,6 @@ mmap when 2 & 0x4 == 0              # malloc, stacks
 mprotect when 2 & 0x4 == 0          # the loader's read-only relocations, malloc, stacks
 mprotect when 2 & 0x7 == 0x7 and 1 & 0xffffffffffff0000 == 0 # call stubs: less than 64 KiB at a time
 mremap                              # malloc
-msync                               # LibreOffice: mapped files
 munmap                              # everyone
 
 # processes and threads, in the jail's own pid namespace; no namespaces (mask: every CLONE_NEW* flag)
@@ -86,31 +62,19 @@ sched_getaffinity                   # number of processors
 sched_yield                         # locks
 set_robust_list                     # glibc: threads
 set_tid_address                     # glibc: start
-setpgid                             # osl: processes it starts
-setsid                              # the same
 tgkill                              # abort
 wait4                               # the worker collects soffice
-waitid                              # the same
 
 # signals
 rt_sigaction                        # handlers
-rt_sigpending                       # LibreOffice
 rt_sigprocmask                      # threads
 rt_sigreturn                        # handlers
-rt_sigsuspend                       # LibreOffice
-rt_sigtimedwait                     # LibreOffice
 sigaltstack                         # std, LibreOffice
 
 # waiting and channels
-epoll_create1                       # LibreOffice
-epoll_ctl                           # LibreOffice
-epoll_wait                          # LibreOffice
 eventfd2                            # LibreOffice's main loop
 poll                                # everyone
 ppoll                               # everyone
-pselect6                            # LibreOffice
-select                              # LibreOffice
-recvfrom                            # job socket
 recvmsg                             # job socket
 sendmsg                             # job socket
 sendto                              # job socket
@@ -119,23 +83,15 @@ socket when 0 & 0xffffffff == 1 and 1 & 0xf == 1 # AF_UNIX, SOCK_STREAM: soffice
 bind                                # the same; the net namespace and the jail's root have nobody else to talk to
 listen                              # the same
 accept                              # the same
-accept4                             # the same
 connect                             # the same
 
 # time, identity, the machine
 arch_prctl when 0 & 0xffffffff == 0x1002 # ARCH_SET_FS: the loader
-clock_getres                        # time
 clock_gettime                       # time
 clock_nanosleep                     # LibreOffice's timers
-getegid                             # identity
 geteuid                             # identity
-getgid                              # identity
-getgroups                           # identity
-getpgrp                             # identity
 getpid                              # identity
-getppid                             # identity
 getrandom                           # random numbers
-getrusage                           # LibreOffice
 gettid                              # threads
 gettimeofday                        # time
 getuid                              # identity
@@ -144,11 +100,6 @@ prctl when 0 & 0xffffffff == 15     # PR_SET_NAME: thread names
 prctl when 0 & 0xffffffff == 16     # PR_GET_NAME: thread names
 prlimit64 when 2 & 0xffffffffffffffff == 0 # getrlimit
 sysinfo                             # size of memory
-time                                # time
-timer_create                        # LibreOffice's timers
-timer_delete                        # LibreOffice's timers
-timer_settime                       # LibreOffice's timers
-times                               # LibreOffice
 uname                               # LibreOffice
 
 # what only an attack does

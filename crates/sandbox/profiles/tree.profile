@@ -4,8 +4,3 @@ openat when 2 & 0x400643 == 0       # entries, read-only: none of O_WRONLY O_RDW
 openat2                             # entries, with RESOLVE_BENEATH; Landlock allows reading only
 getdents64                          # entries of a directory
 statx                               # kind, size, times of an entry
-newfstatat                          # the same, where libc prefers it
-readlinkat                          # where a symbolic link points, for the report
-flistxattr                          # named streams
-fgetxattr                           # named streams
-fstatfs                             # is it the medium's file system?
