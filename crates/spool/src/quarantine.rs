@@ -67,10 +67,10 @@ pub enum QuarantineError {
         source: io::Error,
     },
     /// A hold cannot be written.
-    #[error("the hold {hold} cannot be written: {source}. Is the disk full?")]
+    #[error("the hold {path} cannot be written: {source}. Is the disk full?")]
     Write {
         /// Which.
-        hold: String,
+        path: PathBuf,
         /// Why.
         source: io::Error,
     },
@@ -118,7 +118,7 @@ impl Quarantine {
     /// When anything cannot be written; then nothing of the hold is there.
     pub fn hold(&self, record: &HoldRecord, content: &SpoolFile) -> Result<(), QuarantineError> {
         let partial = self.dir.join(format!("{PARTIAL}{}", record.hold));
-        let write = |source| QuarantineError::Write { hold: record.hold.clone(), source };
+        let write = |source| QuarantineError::Write { path: self.dir.join(&record.hold), source };
         DirBuilder::new().mode(0o700).create(&partial).map_err(write)?;
         self.encrypt(record, content, &partial.join("original.age"))?;
         let json = serde_json::to_vec_pretty(record).map_err(|error| write(error.into()))?;
@@ -129,7 +129,7 @@ impl Quarantine {
     }
 
     fn encrypt(&self, record: &HoldRecord, content: &SpoolFile, target: &Path) -> Result<(), QuarantineError> {
-        let write = |source| QuarantineError::Write { hold: record.hold.clone(), source };
+        let write = |source| QuarantineError::Write { path: self.dir.join(&record.hold), source };
         let encrypt = || QuarantineError::Encrypt { hold: record.hold.clone() };
         let mut source = fs::File::open(&content.path).map_err(write)?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(target).map_err(write)?;
