@@ -1,12 +1,12 @@
 //! Media: whatever an image claims, the inventory keeps its limits and every file of it is answered for.
 
 use crate::assembly::checked_gpt;
-use medium::ReadLimits;
+use medium::{ByteSource, ReadLimits};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::rc::Rc;
-use wire::{Answer, EntryKind, Frame, FrameReader, FrameWriter};
+use wire::{Answer, Frame, FrameReader, FrameWriter};
 
 const LIMITS: ReadLimits = ReadLimits { max_entries: 150, max_depth: 8, max_file_bytes: 64 << 10 };
 /// First bytes of the sparse form of an image.
@@ -59,11 +59,13 @@ pub(crate) fn sparse(image: &[u8]) -> Vec<u8> {
 pub(crate) fn partitions(bytes: &[u8]) {
     for bytes in [bytes.to_vec(), checked_gpt(bytes)] {
         let (file, length) = image(&bytes);
-        let list = medium::partitions::list(&Rc::new(file), length).expect("memory can be read");
-        assert!(!list.is_empty(), "a medium without a line");
-        for partition in list {
-            let end = partition.offset_bytes.checked_add(partition.size_bytes);
-            assert!(partition.size_bytes == 0 || end.is_some_and(|end| end <= length), "{partition:?} of {length}");
+        let bytes: Rc<dyn ByteSource> = Rc::new(file);
+        let listing = medium::partitions::list(&bytes, length).expect("memory can be read");
+        assert!(!listing.partitions.is_empty(), "a medium without a line");
+        let volumes = listing.partitions.iter().map(|partition| (partition.offset_bytes, partition.size_bytes));
+        for (offset, size) in volumes.chain(listing.gaps.iter().map(|gap| (gap.offset_bytes, gap.size_bytes))) {
+            let end = offset.checked_add(size);
+            assert!(size == 0 || end.is_some_and(|end| end <= length), "{size} bytes at {offset} of {length}");
         }
     }
 }
@@ -98,7 +100,7 @@ fn told(frames: &[u8]) -> Told {
                 assert!(!told.ended && !path.is_empty());
                 // A directory that is too deep is a line itself, and so is a broken one inside the deepest.
                 assert!(path.len() <= LIMITS.max_depth as usize + 2, "{} levels", path.len());
-                if kind == EntryKind::File {
+                if kind.has_content() {
                     told.files.push(entries);
                 }
                 entries += 1;

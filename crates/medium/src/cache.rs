@@ -1,12 +1,13 @@
-//! A read-only window on an image, with a small block cache.
+//! A read-only window on a medium, with a small block cache.
 //!
 //! **Invariant (I5):** there is no way to write through it, and no way to read outside of it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
 const BLOCK_BYTES: u64 = 64 << 10;
@@ -15,21 +16,64 @@ const BLOCKS: usize = 64;
 /// What is read at a time where a whole block cannot be: a defective sector takes nothing else with it.
 const SECTOR_BYTES: u64 = 512;
 
-/// Bytes `start..start + length` of an image.
+/// Where the bytes of a medium come from.
+pub trait ByteSource: fmt::Debug {
+    /// Reads some bytes from `offset`; none at the end.
+    ///
+    /// # Errors
+    /// Those of the medium.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize>;
+
+    /// Fills `out` from `offset`.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` at the end, or those of the medium.
+    fn read_exact_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let mut filled = 0;
+        while let Some(rest) = out.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let at = offset.checked_add(filled as u64).ok_or(io::ErrorKind::UnexpectedEof)?;
+            filled += match self.read_at(at, rest) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(())
+    }
+}
+
+impl ByteSource for File {
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
+        FileExt::read_at(self, out, offset)
+    }
+}
+
+/// Bytes `start..start + length` of a medium.
 #[derive(Debug)]
 pub struct Window {
-    file: Rc<File>,
+    bytes: Rc<dyn ByteSource>,
     start: u64,
     length: u64,
     blocks: RefCell<VecDeque<(u64, Rc<Vec<u8>>)>>,
 }
 
 impl Window {
-    /// A window on part of a file; it never reaches past it.
-    pub fn new(file: Rc<File>, start: u64, length: u64) -> Self {
+    /// A window on part of a medium; it never reaches past it.
+    pub(crate) fn new(bytes: Rc<dyn ByteSource>, start: u64, length: u64) -> Self {
         // No read can then be beyond the largest offset.
         let length = length.min(u64::MAX - start);
-        Self { file, start, length, blocks: RefCell::default() }
+        Self { bytes, start, length, blocks: RefCell::default() }
+    }
+
+    /// The same part of the medium once more, with a cache of its own.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(Rc::clone(&self.bytes), self.start, self.length)
+    }
+
+    /// Bytes it may reach.
+    pub(crate) const fn length(&self) -> u64 {
+        self.length
     }
 
     /// Reads at least one byte from `offset`, and no more than fit into `out`; none only when `out` is empty.
@@ -73,7 +117,7 @@ impl Window {
         }
         let from = number * BLOCK_BYTES;
         let mut bytes = vec![0; BLOCK_BYTES.min(self.length.saturating_sub(from)) as usize];
-        self.file.read_exact_at(&mut bytes, self.start + from)?;
+        self.bytes.read_exact_at(self.start + from, &mut bytes)?;
         let block = Rc::new(bytes);
         if blocks.len() >= BLOCKS {
             blocks.pop_front();
@@ -85,7 +129,7 @@ impl Window {
     fn read_sector(&self, offset: u64, out: &mut [u8]) -> io::Result<usize> {
         let n = (out.len() as u64).min(SECTOR_BYTES - offset % SECTOR_BYTES).min(self.length - offset) as usize;
         let wanted = out.get_mut(..n).unwrap_or_default();
-        match self.file.read_at(wanted, self.start + offset)? {
+        match self.bytes.read_at(self.start + offset, wanted)? {
             0 => Err(io::ErrorKind::UnexpectedEof.into()),
             n => Ok(n),
         }
@@ -97,7 +141,7 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    fn file(bytes: &[u8]) -> Rc<File> {
+    fn file(bytes: &[u8]) -> Rc<dyn ByteSource> {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
         Rc::new(file)

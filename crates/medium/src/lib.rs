@@ -4,15 +4,16 @@
 //! file in inventory order. What cannot be read is an entry all the same (I3). Nothing here can write: descriptors come
 //! opened for reading only (I5).
 //!
-//! **How to add a file system:** one module like [`fat`], with `Volume::open`, `inventory` and `send_files`, and one arm in
-//! [`image::read_image`].
+//! **How to add a file system:** one module like `fat`, and one line in `volume::open`.
 
 mod cache;
-pub mod fat;
-mod gpt;
+mod encrypted;
+mod fat;
 pub mod image;
 pub mod partitions;
 mod stream;
 pub mod tree;
+mod volume;
 
+pub use cache::ByteSource;
 pub use stream::{ReadError, ReadLimits};

@@ -1,7 +1,7 @@
 //! What every reader sends: entries, then content.
 
 use std::io::{Read, Write};
-use wire::{Answer, EntryKind, Failure, Foreign, FrameWriter, WireError};
+use wire::{Answer, AreaKind, EntryKind, Failure, Foreign, FrameWriter, WireError};
 
 /// Bytes read from a file at a time.
 const READ_BYTES: usize = 256 << 10;
@@ -37,9 +37,6 @@ pub enum ReadError {
         /// Where.
         offset: u64,
     },
-    /// No file system any reader knows.
-    #[error("no known file system")]
-    NoFileSystem,
 }
 
 impl ReadError {
@@ -49,7 +46,6 @@ impl ReadError {
             Self::Wire(_) => (Failure::Request, 0),
             Self::Limit { failure, number } => (*failure, *number),
             Self::Source { offset } => (Failure::Read, *offset),
-            Self::NoFileSystem => (Failure::NoFileSystem, 0),
         }
     }
 }
@@ -90,9 +86,28 @@ impl<'a, W: Write> Inventory<'a, W> {
         path.len() < self.limits.max_depth as usize
     }
 
+    /// Sends a part of the medium that no reader looks into.
+    pub(crate) fn area(&mut self, name: &[u8], kind: AreaKind, size_bytes: u64) -> Result<(), ReadError> {
+        let before = self.bytes;
+        self.entry(&[name.to_vec()], EntryKind::Area(kind), size_bytes)?;
+        // Nothing of it will be read: it must not stand in the sum that progress is measured against.
+        self.bytes = before;
+        Ok(())
+    }
+
+    /// Where a directory breaks off there may be more entries; this line says so.
+    pub(crate) fn broken_off(&mut self, directory: &[Vec<u8>]) -> Result<(), ReadError> {
+        self.entry(&child(directory, b"(unreadable directory entry)"), EntryKind::Unreadable, 0).map(drop)
+    }
+
     pub(crate) fn end(self) -> Result<(), ReadError> {
         Ok(self.out.control(&Answer::InventoryEnd { entries: self.entries, bytes: self.bytes })?)
     }
+}
+
+/// The path of an entry of a directory.
+pub(crate) fn child(path: &[Vec<u8>], name: &[u8]) -> Vec<Vec<u8>> {
+    path.iter().cloned().chain([name.to_vec()]).collect()
 }
 
 /// Sends the content of entry `index`: bytes until the end, or a read error with its offset. A file whose directory claims

@@ -1,6 +1,6 @@
 //! A directory tree: walked below one descriptor with `openat2`, which never leaves it (no links, no `..`, no other mount).
 
-use crate::stream::{Inventory, ReadError, ReadLimits, send_content};
+use crate::stream::{Inventory, ReadError, ReadLimits, child, send_content};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags, Statx, StatxFlags, openat2, statx};
 use std::collections::VecDeque;
 use std::ffi::OsStr;
@@ -45,7 +45,12 @@ pub fn read_tree<W: Write>(root: BorrowedFd<'_>, limits: ReadLimits, out: &mut F
                     // Files of a directory share its path: memory stays flat however deep they lie.
                     files.push(FileAt { index, directory: Rc::clone(&directory), name, size_bytes });
                 }
-                EntryKind::Link | EntryKind::Special | EntryKind::Stream | EntryKind::Unreadable => {
+                EntryKind::Link
+                | EntryKind::Special
+                | EntryKind::Stream
+                | EntryKind::Unreadable
+                | EntryKind::Encrypted
+                | EntryKind::Area(_) => {
                     inventory.entry(&path, kind, 0)?;
                 }
             }
@@ -66,10 +71,6 @@ struct FileAt {
     directory: Rc<[Vec<u8>]>,
     name: Vec<u8>,
     size_bytes: u64,
-}
-
-fn child(path: &[Vec<u8>], name: &[u8]) -> Vec<Vec<u8>> {
-    path.iter().cloned().chain([name.to_vec()]).collect()
 }
 
 fn relative(path: &[Vec<u8>]) -> Vec<u8> {

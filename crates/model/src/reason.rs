@@ -56,6 +56,10 @@ coded_enum! {
         SpecialFile = "special-file",
         /// A partition or area without a file system to read.
         Volume = "volume",
+        /// An area of the medium that belongs to no partition.
+        Unpartitioned = "unpartitioned",
+        /// An encrypted volume nobody gave the key of.
+        EncryptedVolume = "encrypted-volume",
     }
 }
 
@@ -98,6 +102,8 @@ impl Reason {
             Self::Link => ("Verweis auf eine andere Stelle; wird nicht verfolgt.", "A link to another place; not followed."),
             Self::SpecialFile => ("Gerätedatei, Pipe oder Socket; wird nicht geöffnet.", "Device node, pipe or socket; not opened."),
             Self::Volume => ("Bereich des Datenträgers ohne lesbares Dateisystem.", "Area of the medium without a readable file system."),
+            Self::Unpartitioned => ("Bereich des Datenträgers ohne Partition; nicht gelesen.", "Area of the medium outside of any partition; not read."),
+            Self::EncryptedVolume => ("Verschlüsselter Bereich; nichts daraus wurde gelesen. Bitte das Kennwort oder den Wiederherstellungsschlüssel angeben und erneut einlegen.", "Encrypted volume; nothing of it was read. Give its password or recovery key and insert the medium again."),
         };
         ReasonText { de: de.into(), en: en.into() }
     }

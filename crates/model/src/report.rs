@@ -1,6 +1,7 @@
 //! The session report: what people and machines read about a session. Stable JSON, versioned by [`SCHEMA`].
 
 use crate::active::Removed;
+use crate::coded_enum;
 use crate::finding::{EngineStamp, Finding};
 use crate::format::Format;
 use crate::item::Digest;
@@ -111,6 +112,27 @@ pub struct Volume {
     pub size_bytes: u64,
     /// File system, or what it seems to be.
     pub file_system: String,
+    /// What is odd about it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<VolumeRemark>,
+}
+
+coded_enum! {
+    /// What is odd about a partition.
+    VolumeRemark {
+        /// Its table hides it from people (MBR kind, GPT attribute).
+        Hidden = "hidden",
+        /// Another partition has bytes in common with it.
+        Overlaps = "overlaps",
+        /// Only the copy of the partition table at the end of the medium lists it.
+        BackupTableOnly = "backup-table-only",
+        /// Only the boot record lists it, not the GUID partition table beside it.
+        BootRecordOnly = "boot-record-only",
+        /// Of the two copies of its table one is damaged.
+        OneTableCopy = "one-table-copy",
+        /// Its table claims bytes that the medium does not have.
+        OutsideMedium = "outside-medium",
+    }
 }
 
 /// What was put in.

@@ -4,7 +4,7 @@ use crate::fault::StationFault;
 use crate::session::budget::{Reached, SessionBudget};
 use crate::workers::{Conversation, Heard, Trouble};
 use model::policy::Policy;
-use model::report::Volume;
+use model::report::{Volume, VolumeRemark};
 use model::{Untrusted, escape_text};
 use sandbox::Role;
 use spool::{Spool, SpoolFile};
@@ -29,6 +29,7 @@ pub(crate) enum Arrival {
     Entry {
         path: Vec<Untrusted<Vec<u8>>>,
         kind: EntryKind,
+        size_bytes: u64,
     },
     InventoryEnd {
         entries: u32,
@@ -120,15 +121,17 @@ impl Reading {
                         offset_bytes: volume.offset_bytes,
                         size_bytes: volume.size_bytes,
                         file_system: shown(volume.file_system),
+                        // BOUND: each remark at most once.
+                        remarks: VolumeRemark::ALL.iter().copied().filter(|remark| volume.remarks.contains(remark)).collect(),
                     };
                     Arrival::Volume(volume, readable)
                 }
-                Heard::Answer(Answer::Entry { path, kind, .. }) => {
+                Heard::Answer(Answer::Entry { path, kind, size_bytes }) => {
                     met += 1;
                     if met > self.policy.session.max_items || path.is_empty() || path.len() > 2_000 {
                         return Err(Trouble::Protocol("entry"));
                     }
-                    Arrival::Entry { path: path.into_iter().map(Foreign::into_untrusted).collect(), kind }
+                    Arrival::Entry { path: path.into_iter().map(Foreign::into_untrusted).collect(), kind, size_bytes }
                 }
                 Heard::Answer(Answer::InventoryEnd { entries, bytes }) if entries == met => {
                     send(arrivals, Arrival::InventoryEnd { entries, bytes })?;
@@ -194,7 +197,6 @@ fn send(arrivals: &Sender<Arrival>, arrival: Arrival) -> Result<(), Trouble> {
 
 fn failure_text(failure: Failure, number: u64) -> String {
     match failure {
-        Failure::NoFileSystem => "no file system on it can be read here (FAT12, FAT16 and FAT32 can)".into(),
         Failure::LimitEntries => format!("it has more than {number} entries (session.max_items)"),
         Failure::Read => format!("read error at byte {number}"),
         other => format!("{other:?} at {number}"),

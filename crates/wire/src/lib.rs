@@ -16,6 +16,6 @@ pub use channel::{receive_request, send_request};
 pub use foreign::Foreign;
 pub use frame::{Frame, FrameReader, FrameWriter, MAX_FRAME_BYTES, VERSION, WireError};
 pub use message::{
-    Answer, EntryKind, Failure, Inspected, OfficeJob, PageStart, PixelFormat, RawFinding, RawRemoved, RenderLimits, Request, RuleSource,
-    TextEncoding, TextPiece, UnpackLimits, VerifyKind, VolumeInfo, YaraHit,
+    Answer, AreaKind, EntryKind, Failure, Inspected, OfficeJob, PageStart, PixelFormat, RawFinding, RawRemoved, RenderLimits, Request,
+    RuleSource, TextEncoding, TextPiece, UnpackLimits, VerifyKind, VolumeInfo, YaraHit,
 };

@@ -1,6 +1,7 @@
 //! What supervisor and worker say to each other.
 
 use crate::foreign::Foreign;
+use model::report::VolumeRemark;
 use model::{ActiveContent, Effect, FindingCode, Format};
 use serde::{Deserialize, Serialize};
 
@@ -196,8 +197,6 @@ pub enum Failure {
     Rules,
     /// The request does not fit this role, or lacks its descriptor.
     Request,
-    /// No file system known to the readers.
-    NoFileSystem,
 }
 
 /// What a worker says.
@@ -312,6 +311,30 @@ pub enum EntryKind {
     Stream,
     /// A directory or entry that could not be read.
     Unreadable,
+    /// A regular file whose content is encrypted (EFS): its bytes follow as they lie on the medium.
+    Encrypted,
+    /// A part of the medium that is no entry of a file system.
+    Area(AreaKind),
+}
+
+impl EntryKind {
+    /// Whether content follows after the inventory.
+    pub const fn has_content(self) -> bool {
+        matches!(self, Self::File | Self::Stream | Self::Encrypted)
+    }
+}
+
+/// What an area of a medium is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AreaKind {
+    /// No partition lies there.
+    Unpartitioned,
+    /// A partition that only holds further tables.
+    Extended,
+    /// A volume no reader knows, or one too broken to open.
+    Unknown,
+    /// An encrypted volume that was not opened.
+    Encrypted,
 }
 
 /// What identification and scanning saw.
@@ -431,6 +454,8 @@ pub struct VolumeInfo {
     pub file_system: Foreign<String>,
     /// Whether its entries follow.
     pub readable: bool,
+    /// What is odd about it.
+    pub remarks: Vec<VolumeRemark>,
 }
 
 /// How a text was encoded.

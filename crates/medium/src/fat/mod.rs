@@ -8,7 +8,8 @@ mod directory;
 mod geometry;
 
 use crate::cache::Window;
-use crate::stream::{Inventory, ReadError, ReadLimits, send_content};
+use crate::stream::{Inventory, ReadError, ReadLimits, child, send_content};
+use crate::volume::FileSystem;
 use directory::{DirectoryEntry, Kind, Place};
 use geometry::{Geometry, Width};
 use std::collections::{BTreeSet, VecDeque};
@@ -18,14 +19,15 @@ use wire::{EntryKind, FrameWriter};
 
 /// An opened FAT volume.
 #[derive(Debug)]
-pub struct Volume {
+struct Volume {
     window: Window,
     geometry: Geometry,
+    files: Vec<FileAt>,
 }
 
 /// A regular file met in the inventory, by its place: two files may have the same name.
 #[derive(Debug)]
-pub(crate) struct FileAt {
+struct FileAt {
     index: u32,
     cluster: u32,
     size_bytes: u64,
@@ -38,22 +40,13 @@ struct Waiting {
     parent: Place,
 }
 
+/// Opens a volume; `None` when this is no FAT file system, or one too broken to walk.
+pub(crate) fn open<W: Write>(window: Window) -> Option<Box<dyn FileSystem<W>>> {
+    let geometry = Geometry::read(&window)?;
+    Some(Box::new(Volume { window, geometry, files: Vec::new() }))
+}
+
 impl Volume {
-    /// Opens a volume; `None` when this is no FAT file system, or one too broken to walk.
-    pub fn open(window: Window) -> Option<Self> {
-        let geometry = Geometry::read(&window)?;
-        Some(Self { window, geometry })
-    }
-
-    /// `fat12`, `fat16`, `fat32`.
-    pub const fn kind(&self) -> &'static str {
-        match self.geometry.width {
-            Width::Fat12 => "fat12",
-            Width::Fat16 => "fat16",
-            Width::Fat32 => "fat32",
-        }
-    }
-
     const fn root(&self) -> Place {
         match self.geometry.width {
             Width::Fat12 | Width::Fat16 => Place::Fixed,
@@ -67,59 +60,50 @@ impl Volume {
     }
 }
 
-/// Sends every entry of the volume below `root` and returns its regular files in the order they were sent.
-///
-/// # Errors
-/// Limits, or the supervisor gone; a directory that cannot be read is an entry, not an error.
-pub(crate) fn inventory<W: Write>(volume: &Volume, root: &[Vec<u8>], inventory: &mut Inventory<'_, W>) -> Result<Vec<FileAt>, ReadError> {
-    let mut files = Vec::new();
-    let mut waiting = VecDeque::from([Waiting { path: root.into(), place: volume.root(), parent: volume.root() }]);
-    // Directories that lead back to one met before would be walked again and again.
-    let mut met = BTreeSet::from([volume.geometry.root_cluster, 0]);
-    while let Some(here) = waiting.pop_front() {
-        let (entries, complete) = directory::read(&volume.window, &volume.geometry, here.place);
-        for entry in entries {
-            let path = child(&here.path, &entry.name);
-            match entry.kind {
-                Kind::Own if here.place != volume.root() && volume.leads_to(&entry, here.place) => {}
-                Kind::Parent if here.place != volume.root() && volume.leads_to(&entry, here.parent) => {}
-                Kind::File => {
-                    let index = inventory.entry(&path, EntryKind::File, entry.size_bytes)?;
-                    files.push(FileAt { index, cluster: entry.cluster, size_bytes: entry.size_bytes });
-                }
-                Kind::Directory if inventory.may_descend(&path) && met.insert(entry.cluster) => {
-                    inventory.entry(&path, EntryKind::Directory, 0)?;
-                    waiting.push_back(Waiting { path: path.into(), place: Place::Cluster(entry.cluster), parent: here.place });
-                }
-                Kind::Directory | Kind::Own | Kind::Parent | Kind::Odd => {
-                    inventory.entry(&path, EntryKind::Unreadable, 0)?;
-                }
-            }
-        }
-        if !complete {
-            // Where a directory breaks off there may be more entries; the line says so.
-            inventory.entry(&child(&here.path, "(unreadable directory entry)"), EntryKind::Unreadable, 0)?;
+impl<W: Write> FileSystem<W> for Volume {
+    fn kind(&self) -> &'static str {
+        match self.geometry.width {
+            Width::Fat12 => "fat12",
+            Width::Fat16 => "fat16",
+            Width::Fat32 => "fat32",
         }
     }
-    Ok(files)
-}
 
-fn child(path: &[Vec<u8>], name: &str) -> Vec<Vec<u8>> {
-    path.iter().cloned().chain([name.as_bytes().to_vec()]).collect()
-}
+    fn inventory(&mut self, root: &[Vec<u8>], inventory: &mut Inventory<'_, W>) -> Result<(), ReadError> {
+        let mut waiting = VecDeque::from([Waiting { path: root.into(), place: self.root(), parent: self.root() }]);
+        // Directories that lead back to one met before would be walked again and again.
+        let mut met = BTreeSet::from([self.geometry.root_cluster, 0]);
+        while let Some(here) = waiting.pop_front() {
+            let (entries, complete) = directory::read(&self.window, &self.geometry, here.place);
+            for entry in entries {
+                let path = child(&here.path, entry.name.as_bytes());
+                match entry.kind {
+                    Kind::Own if here.place != self.root() && self.leads_to(&entry, here.place) => {}
+                    Kind::Parent if here.place != self.root() && self.leads_to(&entry, here.parent) => {}
+                    Kind::File => {
+                        let index = inventory.entry(&path, EntryKind::File, entry.size_bytes)?;
+                        self.files.push(FileAt { index, cluster: entry.cluster, size_bytes: entry.size_bytes });
+                    }
+                    Kind::Directory if inventory.may_descend(&path) && met.insert(entry.cluster) => {
+                        inventory.entry(&path, EntryKind::Directory, 0)?;
+                        waiting.push_back(Waiting { path: path.into(), place: Place::Cluster(entry.cluster), parent: here.place });
+                    }
+                    Kind::Directory | Kind::Own | Kind::Parent | Kind::Odd => {
+                        inventory.entry(&path, EntryKind::Unreadable, 0)?;
+                    }
+                }
+            }
+            if !complete {
+                inventory.broken_off(&here.path)?;
+            }
+        }
+        Ok(())
+    }
 
-/// Sends the content of the files, in order.
-///
-/// # Errors
-/// The supervisor gone.
-pub(crate) fn send_files<W: Write>(
-    volume: &Volume,
-    files: &[FileAt],
-    limits: &ReadLimits,
-    out: &mut FrameWriter<W>,
-) -> Result<(), ReadError> {
-    files.iter().try_for_each(|file| {
-        let mut content = chain::Content::new(&volume.window, &volume.geometry, file.cluster, file.size_bytes);
-        send_content(out, file.index, Some(&mut content), file.size_bytes, limits)
-    })
+    fn send_files(&self, limits: &ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
+        self.files.iter().try_for_each(|file| {
+            let mut content = chain::Content::new(&self.window, &self.geometry, file.cluster, file.size_bytes);
+            send_content(out, file.index, Some(&mut content), file.size_bytes, limits)
+        })
+    }
 }

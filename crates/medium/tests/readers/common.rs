@@ -2,13 +2,14 @@
 
 use medium::{ReadError, ReadLimits};
 use model::Format;
+use model::report::VolumeRemark;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write as _};
 use testkit::{Expected, Sample};
-use wire::{Answer, EntryKind, Failure, Foreign, Frame, FrameReader, FrameWriter};
+use wire::{Answer, AreaKind, EntryKind, Failure, Foreign, Frame, FrameReader, FrameWriter};
 
 pub const LIMITS: ReadLimits = ReadLimits { max_entries: 10_000, max_depth: 100, max_file_bytes: 64 << 20 };
 
@@ -32,6 +33,8 @@ pub struct Content {
 pub struct Sent {
     /// Scheme, number, file system, readable.
     pub volumes: Vec<(String, u32, String, bool)>,
+    /// Remarks, volume by volume.
+    pub remarks: Vec<Vec<VolumeRemark>>,
     pub entries: Vec<Entry>,
     pub contents: BTreeMap<u32, Content>,
 }
@@ -45,6 +48,7 @@ impl Sent {
         loop {
             match answers.next() {
                 Some(Frame::Control(Answer::Volume(v))) => {
+                    sent.remarks.push(v.remarks);
                     sent.volumes.push((plain(v.scheme), v.number, plain(v.file_system), v.readable));
                 }
                 Some(Frame::Control(Answer::Entry { path, kind, size_bytes })) => {
@@ -53,14 +57,15 @@ impl Sent {
                 }
                 Some(Frame::Control(Answer::InventoryEnd { entries, bytes })) => {
                     assert_eq!(entries as usize, sent.entries.len());
-                    assert_eq!(bytes, sent.entries.iter().map(|e| e.size_bytes).sum::<u64>());
+                    let in_files = |entry: &&Entry| !matches!(entry.kind, EntryKind::Area(_));
+                    assert_eq!(bytes, sent.entries.iter().filter(in_files).map(|e| e.size_bytes).sum::<u64>());
                     break;
                 }
                 None => return sent,
                 other => panic!("{other:?}"),
             }
         }
-        let files = (0..).zip(&sent.entries).filter(|(_, entry)| entry.kind == EntryKind::File);
+        let files = (0..).zip(&sent.entries).filter(|(_, entry)| entry.kind.has_content());
         for (wanted, _) in files {
             let Some(Frame::Control(Answer::Content { index })) = answers.next() else { panic!("content of {wanted}") };
             assert_eq!(index, wanted);
@@ -95,6 +100,12 @@ impl Sent {
 
     pub fn paths(&self) -> Vec<&str> {
         self.entries.iter().map(|entry| entry.path.as_str()).collect()
+    }
+
+    /// Paths of everything but what lies between partitions.
+    pub fn inside(&self) -> Vec<&str> {
+        let gap = EntryKind::Area(AreaKind::Unpartitioned);
+        self.entries.iter().filter(|entry| entry.kind != gap).map(|entry| entry.path.as_str()).collect()
     }
 
     /// SHA-256 of every complete file by path.

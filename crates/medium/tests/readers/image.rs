@@ -5,7 +5,7 @@ use medium::{ReadError, ReadLimits};
 use std::collections::BTreeMap;
 use std::fs::File;
 use testkit::{Partition, Sample, fat32_image, sample_medium, tree::fat_subset, write_fat32_image};
-use wire::{EntryKind, Failure};
+use wire::{AreaKind, EntryKind, Failure};
 
 fn digests(samples: &[Sample]) -> BTreeMap<String, String> {
     fat_subset(samples).into_iter().map(|(_, sample)| (sample.escaped_path(), sha256(&sample.bytes))).collect()
@@ -15,14 +15,21 @@ fn digests(samples: &[Sample]) -> BTreeMap<String, String> {
 fn the_sample_medium_arrives_whole_in_three_forms() {
     let samples = sample_medium().unwrap();
     let dir = tempfile::tempdir().unwrap();
-    for (partition, scheme, number) in [(Partition::None, "none", 0), (Partition::Mbr, "mbr", 1), (Partition::Gpt, "gpt", 1)] {
+    // Between the tables and the first partition lies what is left free for its alignment.
+    let forms: [(_, _, _, &[&str]); 3] = [
+        (Partition::None, "none", 0, &[]),
+        (Partition::Mbr, "mbr", 1, &["unpartitioned area at byte 512"]),
+        (Partition::Gpt, "gpt", 1, &["unpartitioned area at byte 17408"]),
+    ];
+    for (partition, scheme, number, gaps) in forms {
         let path = dir.path().join("medium.img");
         write_fat32_image(&path, &samples, partition).unwrap();
         let (sent, done) = try_image(File::open(&path).unwrap(), LIMITS);
         done.unwrap();
         assert_eq!(sent.volumes, [(scheme.to_owned(), number, "fat32".to_owned(), true)]);
         assert_eq!(sent.digests(), digests(&samples), "{partition:?}");
-        assert_eq!(sent.others(), [], "{partition:?}");
+        let others: Vec<_> = gaps.iter().map(|gap| (*gap, EntryKind::Area(AreaKind::Unpartitioned))).collect();
+        assert_eq!(sent.others(), others, "{partition:?}");
     }
 }
 

@@ -65,9 +65,7 @@ fn failed(failure: Failure, number: u64) -> (Reason, Finding) {
         Failure::Timeout => other(Reason::Timeout, FindingCode::WorkerTimeout, &format!("worker.office_wall_seconds = {number}")),
         Failure::Read => other(Reason::Malformed, FindingCode::Malformed, "read error"),
         Failure::NoOutput => other(Reason::ConversionFailed, FindingCode::ConversionFailed, "the converter wrote nothing"),
-        Failure::Rules | Failure::Request | Failure::NoFileSystem => {
-            other(Reason::WorkerProtocol, FindingCode::WorkerProtocol, "the worker refused the request")
-        }
+        Failure::Rules | Failure::Request => other(Reason::WorkerProtocol, FindingCode::WorkerProtocol, "the worker refused the request"),
     }
 }
 

@@ -245,6 +245,7 @@ impl Inspector {
             let content = match kind {
                 EntryKind::File | EntryKind::Stream => MemberContent::Spooled(finish(writer)?),
                 EntryKind::Directory | EntryKind::Link | EntryKind::Special | EntryKind::Unreadable => MemberContent::None,
+                EntryKind::Encrypted | EntryKind::Area(_) => return Err(Trouble::Protocol("member kind")),
             };
             members.push(Member { path: path.into_iter().map(Foreign::into_untrusted).collect(), kind, content });
         }

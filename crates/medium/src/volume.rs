@@ -1,0 +1,51 @@
+//! What every reader of a file system does, and which reader takes a volume.
+//!
+//! **How to add a file system:** one module with an `open` like [`fat::open`], and one line in [`open`].
+
+use crate::cache::Window;
+use crate::stream::{Inventory, ReadError, ReadLimits};
+use crate::{encrypted, fat};
+use std::io::Write;
+use wire::FrameWriter;
+
+/// An opened file system.
+///
+/// **Invariant (I3):** every entry is sent, in whatever state it is; an entry or directory that cannot be read is an
+/// `Unreadable` one, never left out and never a shorter one.
+pub(crate) trait FileSystem<W: Write> {
+    /// Its name in the report: `fat32`, `ntfs` …
+    fn kind(&self) -> &'static str;
+
+    /// Sends every entry below `root`, and keeps which of them have content.
+    ///
+    /// # Errors
+    /// Limits, or the supervisor gone; a directory that cannot be read is an entry, not an error.
+    fn inventory(&mut self, root: &[Vec<u8>], inventory: &mut Inventory<'_, W>) -> Result<(), ReadError>;
+
+    /// Sends the content of every entry that has some ([`wire::EntryKind::has_content`]), in the order of the inventory.
+    ///
+    /// # Errors
+    /// The supervisor gone; what cannot be read ends with its offset.
+    fn send_files(&self, limits: &ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError>;
+}
+
+/// What a volume turned out to be.
+pub(crate) enum Opened<W> {
+    /// A file system; its entries can be read.
+    FileSystem(Box<dyn FileSystem<W>>),
+    /// An encrypted volume, by its name.
+    Encrypted(&'static str),
+    /// Nothing any reader knows.
+    Unknown,
+}
+
+/// Opens a volume with the reader that knows it.
+///
+/// Encrypted volumes come first: their headers are made to look like a boot sector of something else.
+pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
+    if let Some(name) = encrypted::recognise(window) {
+        return Opened::Encrypted(name);
+    }
+    let readers: [fn(Window) -> Option<Box<dyn FileSystem<W>>>; 1] = [fat::open];
+    readers.iter().find_map(|reader| reader(window.again())).map_or(Opened::Unknown, Opened::FileSystem)
+}
