@@ -12,6 +12,7 @@ pub mod lies;
 pub mod processes;
 pub mod relay;
 pub mod released;
+pub mod stick;
 
 use anyhow::{Context as _, Result};
 use model::report::SessionReport;

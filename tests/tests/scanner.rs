@@ -84,10 +84,10 @@ fn an_answer_that_comes_too_late_or_never_is_none() -> Result<()> {
 fn an_answer_before_the_end_of_the_content_is_none() -> Result<()> {
     let early = "an answer before the end of the content";
     check_lie(LARGE, ScanAnswer::SaysEarly(b"stream: OK\0"), FindingCode::ClamavError, early)?;
-    // Its words or its hanging up: whichever is met first, the item is held.
-    check_lie(LARGE, ScanAnswer::SaysAndCloses(b"stream: OK\0"), FindingCode::ClamavError, "")?;
-    // A daemon's own size limit is tested with the real one: whether its words or its hanging up arrive first is a matter of
-    // the moment, and both hold the item.
+    // Its words are heard even when its hanging up is met first.
+    check_lie(LARGE, ScanAnswer::SaysAndCloses(b"stream: OK\0"), FindingCode::ClamavError, early)?;
+    let limit = b"INSTREAM size limit exceeded. ERROR\0";
+    check_lie(LARGE, ScanAnswer::SaysAndCloses(limit), FindingCode::ClamavLimit, "StreamMaxLength of the daemon")?;
     check_lie(LARGE, ScanAnswer::SaysAndCloses(b""), FindingCode::ClamavError, "connection: ")
 }
 
@@ -214,7 +214,7 @@ fn content_past_a_size_limit_is_held_with_the_number() -> Result<()> {
     let policy = "[scan]\nclamd_stream_max_bytes = 2000000\n";
     let (ended, report) = session(&scratch, &medium, &clamd.address(), policy)?;
     ensure!(ended.status == 10, "{ended:?}");
-    check_unscanned(item(&report, "past the policy.txt")?, FindingCode::ClamavLimit, "clamd_stream_max_bytes = 2000000")?;
+    check_unscanned(item(&report, "past the policy.txt")?, FindingCode::ClamavLimit, "scan.clamd_stream_max_bytes = 2000000")?;
     check_unscanned(item(&report, "past the daemon.txt")?, FindingCode::ClamavLimit, "StreamMaxLength of the daemon")?;
     // About the archive it says OK, having looked at the beginning of the member only; the member itself it refuses.
     ensure!(item(&report, "past the member limit.zip")?.reason == Reason::Unpacked);
@@ -291,7 +291,7 @@ fn a_rule_that_runs_out_of_time_holds_its_item_and_no_other() -> Result<()> {
     let policy = format!("[session]\nparallel_items = 1\n[scan]\nyara_timeout_seconds = 1\nrules_dir = \"{}\"\n", rules.display());
     let (ended, report) = session(&scratch, &medium, &clamd.address(), &policy)?;
     ensure!(ended.status == 10, "{ended:?}");
-    check_only_the_marked(&report, FindingCode::YaraError, "yara_timeout_seconds = 1")
+    check_only_the_marked(&report, FindingCode::YaraError, "scan.yara_timeout_seconds = 1")
 }
 
 #[test]

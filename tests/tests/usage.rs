@@ -1,7 +1,7 @@
 //! What is wrong with the order is said at once (status 2); what is wrong with the station stops it (status 3), with one
 //! sentence, nothing released, and a chain that holds.
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use e2e::fault::{FAULT, check_fault, check_sentence};
 use e2e::released::{check_audit, check_release};
 use e2e::{Clamd, FakeClamd, ScanAnswer, Scratch, run, small_medium};
@@ -94,11 +94,17 @@ fn a_rule_that_does_not_compile_stops_the_station() -> Result<()> {
 }
 
 #[test]
-fn bytes_without_a_file_system_are_no_medium() -> Result<()> {
+fn bytes_without_a_file_system_are_one_line_of_the_report() -> Result<()> {
     let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
     let image = scratch.path("noise.img");
     fs::write(&image, testkit::bits::Noise::new(7).bytes(4 << 20))?;
-    check_fault(&scratch, &image, &clamd.address(), "", "no file system")
+    let ended = run(&mut scratch.process(&image, &clamd.address())?)?;
+    ensure!(ended.status == 10, "{ended:?}");
+    let report = scratch.report()?;
+    let [line] = &report.items[..] else { bail!("{:?}", report.items) };
+    ensure!((line.disposition, line.reason) == (Outcome::Unreadable, Reason::Volume), "{line:?}");
+    ensure!(line.size_bytes == 4 << 20, "{line:?}");
+    check_release(&scratch, &report)
 }
 
 #[test]

@@ -24,6 +24,8 @@ pub const ITEM_WITHHELD: &str = "item-withheld";
 pub const ITEM_RELEASED: &str = "item-released";
 /// An item could not be read from the medium.
 pub const ITEM_UNREADABLE: &str = "item-unreadable";
+/// Reading a medium ended before its end.
+pub const READING_STOPPED: &str = "reading-stopped";
 /// A session's artefacts are all on the release target.
 pub const SESSION_RELEASED: &str = "session-released";
 /// A session was closed: its sums add up.

@@ -29,6 +29,9 @@ pub(crate) trait FileSystem<W: Write> {
     fn send_files(&self, limits: &ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError>;
 }
 
+/// Opens a volume, when it is one of its kind and not too broken to walk.
+type Reader<W> = fn(Window) -> Option<Box<dyn FileSystem<W>>>;
+
 /// What a volume turned out to be.
 pub(crate) enum Opened<W> {
     /// A file system; its entries can be read.
@@ -46,6 +49,6 @@ pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
     if let Some(name) = encrypted::recognise(window) {
         return Opened::Encrypted(name);
     }
-    let readers: [fn(Window) -> Option<Box<dyn FileSystem<W>>>; 1] = [fat::open];
+    let readers: [Reader<W>; 1] = [fat::open];
     readers.iter().find_map(|reader| reader(window.again())).map_or(Opened::Unknown, Opened::FileSystem)
 }

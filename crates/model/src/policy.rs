@@ -1,5 +1,6 @@
 //! The policy: every limit is a number in here, with a default (I10). Unknown keys are refused.
 
+use crate::coded_enum;
 use serde::{Deserialize, Serialize};
 
 /// The whole policy of a station. `Policy::default()` is the strictest one that is shipped.
@@ -40,6 +41,20 @@ pub struct SessionPolicy {
     pub min_free_bytes: u64,
     /// Items worked on at the same time; 0 means one per processor.
     pub parallel_items: u32,
+    /// Seconds a medium may give nothing before it counts as stalled; what has not been read then is unreadable.
+    pub read_stall_seconds: u32,
+    /// What becomes of a session whose medium is pulled out.
+    pub on_medium_gone: OnMediumGone,
+}
+
+coded_enum! {
+    /// What becomes of a session whose medium goes away before it is read to its end.
+    OnMediumGone {
+        /// What was read goes on; the rest is unreadable, line by line.
+        Partial = "partial",
+        /// Nothing is released.
+        Void = "void",
+    }
 }
 
 impl Default for SessionPolicy {
@@ -52,6 +67,8 @@ impl Default for SessionPolicy {
             max_spool_bytes: 160 << 30,
             min_free_bytes: 512 << 20,
             parallel_items: 0,
+            read_stall_seconds: 60,
+            on_medium_gone: OnMediumGone::Void,
         }
     }
 }

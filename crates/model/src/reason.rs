@@ -48,6 +48,8 @@ coded_enum! {
         VerifyRejected = "verify-rejected",
         /// Could not be read from the medium.
         ReadError = "read-error",
+        /// The medium was removed before this was read.
+        MediumGone = "medium-gone",
         /// A directory.
         Directory = "directory",
         /// A link; not followed.
@@ -98,6 +100,7 @@ impl Reason {
             Self::WorkerProtocol => ("Das abgeschottete Prüfprogramm gab eine unzulässige Antwort. Das Original liegt in der Quarantäne.", "The confined inspector gave an answer outside the rules. The original is held in quarantine."),
             Self::VerifyRejected => ("Die neu erzeugte Datei bestand die Endprüfung nicht. Das Original liegt in der Quarantäne.", "The rebuilt file did not pass the final check. The original is held in quarantine."),
             Self::ReadError => ("Konnte nicht vom Datenträger gelesen werden.", "Could not be read from the medium."),
+            Self::MediumGone => ("Der Datenträger wurde entfernt, bevor dies gelesen war. Bitte erneut einlegen und bis zum Ende stecken lassen.", "The medium was removed before this was read. Insert it again and leave it until the end."),
             Self::Directory => ("Ordner.", "Directory."),
             Self::Link => ("Verweis auf eine andere Stelle; wird nicht verfolgt.", "A link to another place; not followed."),
             Self::SpecialFile => ("Gerätedatei, Pipe oder Socket; wird nicht geöffnet.", "Device node, pipe or socket; not opened."),

@@ -42,6 +42,12 @@ pub enum StationFault {
     /// The report did not pass the verifier.
     #[error("the session report did not pass the verifier ({0}); this is a defect of the program")]
     ReportRejected(String),
+    /// The verifier came to no judgement about the report.
+    #[error("the session report was not judged: {what}; nothing was released. Process the medium again")]
+    ReportNotJudged {
+        /// What happened to the verifier.
+        what: String,
+    },
     /// A rule file does not compile.
     #[error("the YARA rule file {file} does not compile")]
     Rules {
@@ -70,6 +76,17 @@ pub enum StationFault {
         source_path: String,
         /// What happened, with the number of the limit where one was hit.
         what: String,
+    },
+    /// The medium was pulled out, and the policy wants nothing of it then.
+    #[error(
+        "the medium {source_path} was removed before it was read to its end ({found} entries accounted for); nothing was \
+         released (session.on_medium_gone = \"void\"). Insert it again and leave it until the end"
+    )]
+    MediumGone {
+        /// Which, escaped.
+        source_path: String,
+        /// Entries met.
+        found: u64,
     },
     /// Too little room.
     #[error("only {free_bytes} bytes are free for the spool; the policy wants {wanted_bytes} (session.min_free_bytes)")]

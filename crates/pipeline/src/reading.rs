@@ -5,7 +5,7 @@ use crate::session::budget::{Reached, SessionBudget};
 use crate::workers::{Conversation, Heard, Trouble};
 use model::policy::Policy;
 use model::report::{Volume, VolumeRemark};
-use model::{Untrusted, escape_text};
+use model::{Effect, Finding, FindingCode, Reason, Untrusted, escape_text};
 use sandbox::Role;
 use spool::{Spool, SpoolFile};
 use std::fs::File;
@@ -39,8 +39,19 @@ pub(crate) enum Arrival {
         index: u32,
         content: Result<SpoolFile, (Failure, u64)>,
     },
-    /// Nothing more comes: the session's budget is used up.
-    Stopped(Reached),
+    /// Nothing more comes.
+    Stopped(Stopped),
+}
+
+/// Why reading ended before its end: what has not come is unreadable, for this reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Stopped {
+    pub(crate) reason: Reason,
+    pub(crate) finding: Finding,
+    /// Whether the inventory was complete; otherwise there may be entries nobody has met.
+    pub(crate) inventoried: bool,
+    /// Whether the medium went away.
+    pub(crate) gone: bool,
 }
 
 /// Everything reading needs.
@@ -51,6 +62,8 @@ pub(crate) struct Reading {
     pub(crate) source: PathBuf,
     pub(crate) shown: String,
     pub(crate) kind: SourceKind,
+    /// Number of the block device, when it is one.
+    pub(crate) device: Option<(u32, u32)>,
     pub(crate) spool: std::sync::Arc<Spool>,
     pub(crate) budget: SessionBudget,
 }
@@ -72,25 +85,56 @@ pub(crate) fn open_source(source: &Path) -> Result<(File, SourceKind, Option<u64
 
 impl Reading {
     /// Reads the whole medium; every arrival is sent on. Blocking.
+    ///
+    /// A medium that stalls, breaks or goes away, a limit, and a reader that dies of it end reading, not the session. A
+    /// reader that breaks the protocol is not believed at all: that stops the session.
     pub(crate) fn run(&self, arrivals: &Sender<Arrival>) -> Result<(), StationFault> {
-        self.read(arrivals).map_err(|trouble| match trouble {
-            Trouble::Station(fault) => fault,
-            Trouble::Failed(failure, number) => self.failed(&failure_text(failure, number)),
-            other => self.failed(&format!("the reader failed: {other:?}")),
-        })
+        let mut inventoried = false;
+        let trouble = match self.read(arrivals, &mut inventoried) {
+            Ok(()) => return Ok(()),
+            Err(trouble) => trouble,
+        };
+        let stop = |reason, finding, gone| Stopped { reason, finding, inventoried, gone };
+        let finding = |code, detail: String| Finding::own(code, Effect::Undetermined, detail);
+        let stopped = match trouble {
+            Trouble::Protocol(what) => return Err(self.failed(&format!("the reader broke the protocol ({what})"))),
+            Trouble::Failed(Failure::Request, _) => return Err(StationFault::Internal("reader request")),
+            Trouble::Failed(Failure::Read, offset) if self.gone() => {
+                stop(Reason::MediumGone, finding(FindingCode::ReadError, format!("at byte {offset}: the medium is gone")), true)
+            }
+            Trouble::Failed(Failure::Read, offset) => {
+                stop(Reason::ReadError, finding(FindingCode::ReadError, format!("at byte {offset}")), false)
+            }
+            Trouble::TimedOut("worker.silent_seconds", seconds) => {
+                let detail = format!("the medium gave nothing: session.read_stall_seconds = {seconds}");
+                stop(Reason::ReadError, finding(FindingCode::ReadError, detail), false)
+            }
+            other => {
+                let (reason, finding) = other.into_finding()?;
+                stop(reason, finding, false)
+            }
+        };
+        send(arrivals, Arrival::Stopped(stopped)).or(Err(StationFault::Internal("session ended")))
+    }
+
+    /// Whether the device behind the source is no longer there. An image or directory does not go away.
+    fn gone(&self) -> bool {
+        self.device.is_some_and(|number| device_bytes(number).is_none_or(|bytes| bytes == 0))
     }
 
     fn failed(&self, what: &str) -> StationFault {
         StationFault::Medium { source_path: self.shown.clone(), what: what.into() }
     }
 
-    fn read(&self, arrivals: &Sender<Arrival>) -> Result<(), Trouble> {
+    fn read(&self, arrivals: &Sender<Arrival>, inventoried: &mut bool) -> Result<(), Trouble> {
         let session = &self.policy.session;
         let (max_entries, max_depth, max_file_bytes) = (session.max_items, session.max_depth, self.policy.item.max_bytes);
         let (file, ..) = open_source(&self.source).map_err(Trouble::Station)?;
         let mut limits = self.policy.worker.clone();
         // BOUND: a reader copies whole media, up to session.max_bytes; an hour of processor time is far beyond that.
         limits.cpu_seconds = limits.cpu_seconds.max(3_600);
+        // A reader has something to say as long as the medium gives something.
+        limits.silent_seconds = session.read_stall_seconds;
         let day = Duration::from_hours(24);
         let mut reader = match self.kind {
             SourceKind::Directory => {
@@ -105,6 +149,7 @@ impl Reading {
             }
         };
         let entries = self.inventory(&mut reader, arrivals)?;
+        *inventoried = true;
         self.contents(&mut reader, arrivals, entries)
     }
 
@@ -153,8 +198,8 @@ impl Reading {
                 _ => return Err(Trouble::Protocol("content")),
             };
             self.check_free()?;
-            if let Some(reached) = self.budget.reading_over(total, &self.spool) {
-                return send(arrivals, Arrival::Stopped(reached));
+            if let Some(Reached { key, number }) = self.budget.reading_over(total, &self.spool) {
+                return Err(Trouble::Reached(key, number));
             }
             let mut writer = self.spool.writer().map_err(station)?;
             let end = reader.hear_bytes(|bytes| {
@@ -166,14 +211,11 @@ impl Reading {
                     Some(Reached { key, number }) => Err(Trouble::Reached(key, number)),
                     None => writer.append(bytes).map_err(station),
                 }
-            });
-            let end = match end {
-                Err(Trouble::Reached(key, number)) => return send(arrivals, Arrival::Stopped(Reached { key, number })),
-                other => other?,
-            };
+            })?;
             let Answer::EntryEnd { failure, offset } = end else { return Err(Trouble::Protocol("content end")) };
             let content = match failure {
                 None => Ok(writer.finish().map_err(station)?),
+                Some(Failure::Read) if self.gone() => return Err(Trouble::Failed(Failure::Read, offset)),
                 Some(failure) => Err((failure, offset)),
             };
             send(arrivals, Arrival::Content { index, content })?;
@@ -195,10 +237,9 @@ fn send(arrivals: &Sender<Arrival>, arrival: Arrival) -> Result<(), Trouble> {
     arrivals.blocking_send(arrival).map_err(|_| Trouble::Station(StationFault::Internal("session ended")))
 }
 
-fn failure_text(failure: Failure, number: u64) -> String {
-    match failure {
-        Failure::LimitEntries => format!("it has more than {number} entries (session.max_items)"),
-        Failure::Read => format!("read error at byte {number}"),
-        other => format!("{other:?} at {number}"),
-    }
+/// Length of a block device, as the kernel says it now; `None` when there is no such device.
+fn device_bytes((major, minor): (u32, u32)) -> Option<u64> {
+    let sectors = std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/size")).ok()?;
+    // The kernel counts in 512 bytes here, whatever the device has.
+    sectors.trim().parse::<u64>().ok()?.checked_mul(512)
 }

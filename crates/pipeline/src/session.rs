@@ -5,7 +5,7 @@ use crate::journal::Journal;
 use crate::line::{Ended, Line};
 use crate::names::{Mapped, Names};
 use crate::progress::Progress;
-use crate::reading::{Reading, SourceKind, open_source};
+use crate::reading::{Reading, SourceKind, Stopped, open_source};
 use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify};
 use crate::station::Station;
 use crate::transition::Transition;
@@ -14,6 +14,7 @@ use audit::events;
 use budget::{Reached, SessionBudget};
 use holding::Holding;
 use model::item::{Held, Sanitised};
+use model::policy::OnMediumGone;
 use model::report::{ItemLine, Medium};
 use model::{EngineStamp, Item, Reason};
 use scan::Engine;
@@ -130,7 +131,7 @@ struct Session<'a> {
     reading: Option<Reading>,
     budget: SessionBudget,
     /// Why reading ended early.
-    stopped: Option<Reached>,
+    stopped: Option<Stopped>,
     names: Names,
     found: u64,
     /// Files of the inventory whose content has not come yet, by index.
@@ -158,7 +159,7 @@ impl<'a> Session<'a> {
         // Started now, so that rules that do not compile stop the session before anything is read.
         inspectors.with(0, |_| Ok(())).map_err(|trouble| match trouble {
             crate::workers::Trouble::Station(fault) => fault,
-            other => StationFault::RulesNotLoaded { what: format!("{other:?}") },
+            other => StationFault::RulesNotLoaded { what: other.to_string() },
         })?;
         let yara = EngineStamp {
             name: "yara".into(),
@@ -200,6 +201,7 @@ impl<'a> Session<'a> {
             source: order.source.clone(),
             shown,
             kind,
+            device: None,
             spool,
         };
         let session = Self {
@@ -253,6 +255,11 @@ impl<'a> Session<'a> {
             return Err(StationFault::NotReconciled { found: self.found, lines: accounted });
         }
         self.reached(Transition::Reconciled);
+        if self.stopped.as_ref().is_some_and(|stopped| stopped.gone)
+            && self.station.settings.policy.session.on_medium_gone == OnMediumGone::Void
+        {
+            return Err(StationFault::MediumGone { source_path: self.medium.source.clone(), found: self.found });
+        }
         self.progress.releasing();
         self.close().await
     }

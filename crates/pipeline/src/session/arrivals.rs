@@ -4,14 +4,14 @@ use super::budget::Reached;
 use super::{Accounted, Session};
 use crate::fault::StationFault;
 use crate::names::Mapped;
-use crate::reading::Arrival;
+use crate::reading::{Arrival, Stopped};
 use crate::stage::Unpacked;
 use crate::transition::Transition;
 use crate::workers::MemberContent;
 use audit::events;
 use model::item::Provenance;
 use model::report::{ItemLine, Outcome, Volume};
-use model::{Effect, Finding, FindingCode, Format, Item, Reason};
+use model::{Effect, Finding, FindingCode, Format, Item, Reason, Untrusted};
 use serde_json::json;
 use spool::SpoolFile;
 use wire::{AreaKind, EntryKind, Failure};
@@ -47,8 +47,22 @@ impl Session<'_> {
                     Err((failure, offset)) => self.unreadable(vec![index], &mapped, failure, offset),
                 }
             }
-            Arrival::Stopped(reached) => self.stopped = Some(reached),
+            Arrival::Stopped(stopped) => self.stop(stopped)?,
         }
+        Ok(())
+    }
+
+    /// Reading ended early. What nobody has met yet is a line too.
+    fn stop(&mut self, stopped: Stopped) -> Result<(), StationFault> {
+        self.note(events::READING_STOPPED, json!({ "reason": stopped.reason, "detail": stopped.finding.detail, "gone": stopped.gone }));
+        if !stopped.inventoried {
+            let order = vec![u32::try_from(self.found).map_err(|_| StationFault::Internal("entries"))?];
+            self.found += 1;
+            let rest = [Untrusted::new(b"(rest of the medium)".to_vec())];
+            let mapped = self.names.map(&rest, None, false);
+            self.not_read(order, &mapped, stopped.reason, stopped.finding.clone());
+        }
+        self.stopped = Some(stopped);
         Ok(())
     }
 
@@ -112,8 +126,8 @@ impl Session<'_> {
     /// Files whose content the reader never sent: the medium went away, or the session's budget was used up.
     pub(super) fn never_came(&mut self) {
         for (index, mapped) in std::mem::take(&mut self.awaited) {
-            match self.stopped {
-                Some(reached) => self.not_read(vec![index], &mapped, Reason::Limit, reached.finding()),
+            match self.stopped.clone() {
+                Some(Stopped { reason, finding, .. }) => self.not_read(vec![index], &mapped, reason, finding),
                 None => self.unreadable(vec![index], &mapped, Failure::Read, 0),
             }
         }

@@ -154,7 +154,7 @@ impl Session<'_> {
                 Ok(Ok(_acceptance)) => drop(release.add_record(name, &pdf)?),
                 Ok(Err(code)) => return Err(StationFault::ReportRejected(code.escaped())),
                 Err(workers::Trouble::Station(fault)) => return Err(fault),
-                Err(trouble) => return Err(StationFault::ReportRejected(format!("{trouble:?}"))),
+                Err(trouble) => return Err(StationFault::ReportNotJudged { what: trouble.to_string() }),
             }
         }
         Ok(())

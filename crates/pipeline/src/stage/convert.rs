@@ -255,6 +255,9 @@ fn rebuild_text(shared: &Shared, content: &SpoolFile, format: Format) -> Result<
 }
 
 fn put(shared: &Shared, bytes: &[u8]) -> Result<SpoolFile, Trouble> {
+    if let Some(number) = shared.spool.full() {
+        return Err(Trouble::Reached("session.max_spool_bytes", number));
+    }
     shared.spool.put(bytes).map_err(|error| Trouble::Station(error.into()))
 }
 

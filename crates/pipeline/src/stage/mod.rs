@@ -57,7 +57,7 @@ impl Shared {
     pub(crate) fn yara_findings(&self, hits: Vec<YaraHit>, complete: bool) -> Vec<Finding> {
         let mut findings = listed(hits.into_iter().map(|hit| self.yara_finding(hit)));
         if !complete {
-            let detail = format!("yara_timeout_seconds = {}", self.inspectors.yara_timeout_seconds());
+            let detail = format!("scan.yara_timeout_seconds = {}", self.inspectors.yara_timeout_seconds());
             findings.push(Finding::new(FindingCode::YaraError, Effect::Undetermined, self.yara.clone(), detail));
         }
         findings

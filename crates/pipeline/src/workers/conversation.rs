@@ -4,6 +4,7 @@ use crate::fault::StationFault;
 use model::{Effect, Finding, FindingCode, Reason};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use sandbox::{Exit, Limits, Role, SandboxError, Worker};
+use std::fmt;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -42,6 +43,19 @@ impl Trouble {
             Self::Reached(key, number) => (Reason::Limit, finding(FindingCode::LimitHit, format!("{key} = {number}"))),
             Self::Failed(failure, number) => failed(failure, number),
         })
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure, number) => f.write_str(&failed(*failure, *number).1.detail),
+            Self::Died(exit) => write!(f, "its worker ended with {exit}"),
+            Self::TimedOut(key, seconds) => write!(f, "its worker took too long ({key} = {seconds})"),
+            Self::Protocol(what) => write!(f, "its worker broke the protocol ({what})"),
+            Self::Reached(key, number) => write!(f, "its worker reached {key} = {number}"),
+            Self::Station(fault) => fault.fmt(f),
+        }
     }
 }
 

@@ -128,7 +128,7 @@ impl ClamAv {
 
     async fn look_at(&self, subject: &Subject) -> Result<EngineReport, ScanFault> {
         if subject.size_bytes > self.stream_max_bytes {
-            let detail = format!("clamd_stream_max_bytes = {}", self.stream_max_bytes);
+            let detail = format!("scan.clamd_stream_max_bytes = {}", self.stream_max_bytes);
             return Ok(self.report(FindingCode::ClamavLimit, Effect::Undetermined, detail));
         }
         // The client's own errors do not tell our file from its socket, so the file is asked first.

@@ -31,7 +31,7 @@ impl TransportProtocol for Transport<'_> {
             ClamdAddress::Tcp(address) => Box::new(TcpStream::connect(address).await?),
             ClamdAddress::Auto => return Err(io::ErrorKind::AddrNotAvailable.into()),
         };
-        Ok(Capped { stream, left: MAX_REPLY_BYTES })
+        Ok(Capped { stream, left: MAX_REPLY_BYTES, hung_up: None })
     }
 }
 
@@ -43,6 +43,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 pub struct Capped {
     stream: Box<dyn Duplex>,
     left: usize,
+    /// How writing ended, when it did: the daemon's last words may still wait to be read.
+    hung_up: Option<io::Error>,
 }
 
 impl AsyncRead for Capped {
@@ -68,16 +70,26 @@ pub struct Early(pub Vec<u8>);
 
 impl AsyncWrite for Capped {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let mut space = [0; 512];
-        let mut early = ReadBuf::new(&mut space);
-        if let Poll::Ready(heard) = Pin::new(&mut self.stream).poll_read(cx, &mut early) {
-            heard?;
-            if early.filled().is_empty() {
-                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        loop {
+            let mut space = [0; 512];
+            let mut early = ReadBuf::new(&mut space);
+            match (Pin::new(&mut self.stream).poll_read(cx, &mut early), self.hung_up.take()) {
+                (Poll::Ready(Ok(())), _) if !early.filled().is_empty() => {
+                    return Poll::Ready(Err(io::Error::other(Early(early.filled().to_vec()))));
+                }
+                (Poll::Ready(_), Some(error)) | (Poll::Ready(Err(error)), None) => return Poll::Ready(Err(error)),
+                (Poll::Ready(Ok(())), None) => return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into())),
+                // The other end is gone, so there is an end to hear, with or without words before it.
+                (Poll::Pending, Some(error)) => {
+                    self.hung_up = Some(error);
+                    return Poll::Pending;
+                }
+                (Poll::Pending, None) => match Pin::new(&mut self.stream).poll_write(cx, bytes) {
+                    Poll::Ready(Err(error)) => self.hung_up = Some(error),
+                    other => return other,
+                },
             }
-            return Poll::Ready(Err(io::Error::other(Early(early.filled().to_vec()))));
         }
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(cx)
