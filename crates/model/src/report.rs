@@ -1,6 +1,7 @@
 //! The session report: what people and machines read about a session. Stable JSON, versioned by [`SCHEMA`].
 
 use crate::active::Removed;
+use crate::device::DeviceRecord;
 use crate::finding::{EngineStamp, Finding};
 use crate::format::Format;
 use crate::item::Digest;
@@ -101,7 +102,7 @@ impl Totals {
 /// A partition or volume of the medium.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
-    /// `none`, `mbr`, `gpt`.
+    /// `none`, `mbr`, `gpt`; `kernel` where the kernel's drivers read it, which do not say.
     pub scheme: String,
     /// Number in the table, from 1; 0 for a whole-medium file system.
     pub number: u32,
@@ -116,12 +117,15 @@ pub struct Volume {
 /// What was put in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Medium {
-    /// `directory` or `image`.
+    /// `directory`, `image` or `device`.
     pub kind: String,
     /// Path as given, escaped.
     pub source: String,
-    /// Length of an image in bytes.
+    /// Length of an image or device in bytes.
     pub size_bytes: Option<u64>,
+    /// What a device says of itself, and what the policy said about it; none for a directory or image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceRecord>,
     /// Partitions and volumes.
     pub volumes: Vec<Volume>,
 }
