@@ -14,6 +14,8 @@ pub const CONFINEMENT_IN_FORCE: &str = "confinement-in-force";
 pub const SESSION_OPENED: &str = "session-opened";
 /// A medium was attached, read-only.
 pub const MEDIUM_ATTACHED: &str = "medium-attached";
+/// A medium's device was refused by the device policy; nothing of it was read.
+pub const MEDIUM_REFUSED: &str = "medium-refused";
 /// An item lies in the spool, with its digest.
 pub const ITEM_SPOOLED: &str = "item-spooled";
 /// Policy decided on an item.

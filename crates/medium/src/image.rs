@@ -5,7 +5,7 @@ use crate::partitions::{self, Partition};
 use crate::stream::{Inventory, ReadError, ReadLimits};
 use crate::volume::{self, FileSystem, Opened};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek as _, SeekFrom, Write};
 use std::rc::Rc;
 use wire::{Answer, AreaKind, EntryKind, Foreign, FrameWriter, VolumeInfo};
 
@@ -16,8 +16,9 @@ use wire::{Answer, AreaKind, EntryKind, Foreign, FrameWriter, VolumeInfo};
 ///
 /// # Errors
 /// [`ReadError`]: nothing readable at all, a limit, or the supervisor gone.
-pub fn read_image<W: Write>(file: File, limits: ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
-    let length = file.metadata().map_err(|_| ReadError::Source { offset: 0 })?.len();
+pub fn read_image<W: Write>(mut file: File, limits: ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
+    // Not from the metadata: those of a block device say 0.
+    let length = file.seek(SeekFrom::End(0)).map_err(|_| ReadError::Source { offset: 0 })?;
     let bytes: Rc<dyn ByteSource> = Rc::new(file);
     let listing = partitions::list(&bytes, length).map_err(|_| ReadError::Source { offset: 0 })?;
     let several = listing.partitions.iter().filter(|partition| !partition.extended).count() > 1;

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing in here opens, reads or writes anything; every function is a function of its arguments.
 
 pub mod active;
+pub mod device;
 pub mod finding;
 pub mod format;
 pub mod item;
@@ -14,6 +15,7 @@ pub mod untrusted;
 pub mod verdict;
 
 pub use active::{ActiveContent, Removed};
+pub use device::{DeviceKind, DeviceRecord};
 pub use finding::{Effect, EngineStamp, Finding, FindingCode};
 pub use format::{Action, Family, Format, FormatTable};
 pub use item::{Cleared, Digest, Identified, Item, Sanitised, Scanned, Spooled, State, Step};

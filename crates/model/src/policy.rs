@@ -1,6 +1,7 @@
 //! The policy: every limit is a number in here, with a default (I10). Unknown keys are refused.
 
 use crate::coded_enum;
+use crate::device::{DeviceKind, DevicePattern, DevicePolicy, MountPolicy};
 use serde::{Deserialize, Serialize};
 
 /// The whole policy of a station. `Policy::default()` is the strictest one that is shipped.
@@ -21,6 +22,10 @@ pub struct Policy {
     pub worker: WorkerPolicy,
     /// Names in the release.
     pub release: ReleasePolicy,
+    /// How the file systems of a device are read.
+    pub mount: MountPolicy,
+    /// Which devices may be read.
+    pub device: DevicePolicy,
 }
 
 /// Limits of a session.
@@ -254,6 +259,12 @@ pub enum PolicyError {
     /// An entry of `blocked_sha256` that is no digest.
     #[error("the policy's blocked_sha256 has an entry that is not 64 hexadecimal characters")]
     Digest,
+    /// An entry of `device.allow` or `device.deny` that names nothing, and so would mean every device.
+    #[error("the policy's device.{0} has an entry without vendor, product, serial or port")]
+    EmptyPattern(&'static str),
+    /// A kind of device that is never read, or has a key of its own.
+    #[error("the policy's device.kinds names {0}; it may name usb, optical and mmc (loop devices: device.allow_virtual)")]
+    Kind(DeviceKind),
 }
 
 impl Policy {
@@ -303,7 +314,15 @@ impl Policy {
         if self.scan.blocked_sha256.iter().any(|hex| crate::Digest::from_hex(hex).is_none()) {
             return Err(PolicyError::Digest);
         }
-        Ok(())
+        for (list, patterns) in [("allow", &self.device.allow), ("deny", &self.device.deny)] {
+            if patterns.iter().any(DevicePattern::is_empty) {
+                return Err(PolicyError::EmptyPattern(list));
+            }
+        }
+        match self.device.kinds.iter().find(|kind| matches!(kind, DeviceKind::Virtual | DeviceKind::System)) {
+            Some(kind) => Err(PolicyError::Kind(*kind)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -316,6 +335,15 @@ mod tests {
         assert!(matches!(Policy::from_toml("[convert]\nscan_off = true\n"), Err(PolicyError::Syntax(_))));
         assert!(matches!(Policy::from_toml("[convert]\ndpi = 0\n"), Err(PolicyError::Range { key: "convert.dpi", .. })));
         assert!(matches!(Policy::from_toml("[scan]\nblocked_sha256 = [\"zz\"]\n"), Err(PolicyError::Digest)));
+    }
+
+    #[test]
+    fn a_device_pattern_names_something_and_the_machine_itself_is_no_kind() {
+        assert!(matches!(Policy::from_toml("[[device.deny]]\n"), Err(PolicyError::EmptyPattern("deny"))));
+        assert!(matches!(Policy::from_toml("[device]\nkinds = [\"system\"]\n"), Err(PolicyError::Kind(DeviceKind::System))));
+        let policy = Policy::from_toml("[[device.allow]]\nvendor = \"0781\"\nport = \"1-2\"\n").unwrap();
+        assert_eq!(Policy::from_toml(&policy.to_toml().unwrap()).unwrap(), policy);
+        assert!(!policy.device.allow_virtual);
     }
 
     #[test]

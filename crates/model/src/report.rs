@@ -2,6 +2,7 @@
 
 use crate::active::Removed;
 use crate::coded_enum;
+use crate::device::DeviceRecord;
 use crate::finding::{EngineStamp, Finding};
 use crate::format::Format;
 use crate::item::Digest;
@@ -102,7 +103,7 @@ impl Totals {
 /// A partition or volume of the medium.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Volume {
-    /// `none`, `mbr`, `gpt`.
+    /// `none`, `mbr`, `gpt`; `kernel` where the kernel's drivers read it, which do not say.
     pub scheme: String,
     /// Number in the table, from 1; 0 for a whole-medium file system.
     pub number: u32,
@@ -138,12 +139,15 @@ coded_enum! {
 /// What was put in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Medium {
-    /// `directory` or `image`.
+    /// `directory`, `image` or `device`.
     pub kind: String,
     /// Path as given, escaped.
     pub source: String,
-    /// Length of an image in bytes.
+    /// Length of an image or device in bytes.
     pub size_bytes: Option<u64>,
+    /// What a device says of itself, and what the policy said about it; none for a directory or image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<DeviceRecord>,
     /// Partitions and volumes.
     pub volumes: Vec<Volume>,
 }

@@ -1,16 +1,20 @@
 //! Reading the medium: a confined reader sends inventory and content, and content goes straight into the spool (I4).
 
 use crate::fault::StationFault;
+use crate::session::Order;
 use crate::session::budget::{Reached, SessionBudget};
+use crate::source::{Attached, DeviceSource};
 use crate::workers::{Conversation, Heard, Trouble};
 use model::policy::Policy;
 use model::report::{Volume, VolumeRemark};
 use model::{Effect, Finding, FindingCode, Reason, Untrusted, escape_text};
 use sandbox::Role;
 use spool::{Spool, SpoolFile};
+use std::cell::Cell;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use wire::{Answer, EntryKind, Failure, Foreign, Request};
@@ -20,6 +24,18 @@ use wire::{Answer, EntryKind, Failure, Foreign, Request};
 pub(crate) enum SourceKind {
     Directory,
     Image,
+    Device,
+}
+
+impl SourceKind {
+    /// As the report spells it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::Image => "image",
+            Self::Device => "device",
+        }
+    }
 }
 
 /// What the reader brings.
@@ -60,16 +76,22 @@ pub(crate) struct Reading {
     pub(crate) worker: PathBuf,
     pub(crate) policy: Policy,
     pub(crate) source: PathBuf,
+    pub(crate) device: Option<Arc<dyn DeviceSource>>,
     pub(crate) shown: String,
-    pub(crate) kind: SourceKind,
-    /// Number of the block device, when it is one.
-    pub(crate) device: Option<(u32, u32)>,
-    pub(crate) spool: std::sync::Arc<Spool>,
+    pub(crate) spool: Arc<Spool>,
     pub(crate) budget: SessionBudget,
 }
 
-/// Opens a source for reading only and says what it is.
-pub(crate) fn open_source(source: &Path) -> Result<(File, SourceKind, Option<u64>), StationFault> {
+/// What a source is, and its size. A device is not touched: its first opening comes after the record.
+pub(crate) fn kind_of_source(order: &Order) -> Result<(SourceKind, Option<u64>), StationFault> {
+    match &order.device {
+        Some(device) => Ok((SourceKind::Device, Some(device.record().size_bytes))),
+        None => open_source(&order.source).map(|(_, kind, size_bytes)| (kind, size_bytes)),
+    }
+}
+
+/// Opens a directory or image for reading only and says what it is.
+fn open_source(source: &Path) -> Result<(File, SourceKind, Option<u64>), StationFault> {
     let shown = escape_text(&source.to_string_lossy());
     let failed = |what: String| StationFault::Medium { source_path: shown.clone(), what };
     let file = File::open(source).map_err(|error| failed(error.to_string()))?;
@@ -79,7 +101,7 @@ pub(crate) fn open_source(source: &Path) -> Result<(File, SourceKind, Option<u64
     } else if meta.is_file() {
         Ok((file, SourceKind::Image, Some(meta.len())))
     } else {
-        Err(failed("it is neither a directory nor an image file".into()))
+        Err(failed("it is neither a directory, an image file nor an admitted device".into()))
     }
 }
 
@@ -114,12 +136,12 @@ impl Reading {
                 stop(reason, finding, false)
             }
         };
-        send(arrivals, Arrival::Stopped(stopped)).or(Err(StationFault::Internal("session ended")))
+        Outlet::one(arrivals).send(Arrival::Stopped(stopped)).or(Err(StationFault::Internal("session ended")))
     }
 
     /// Whether the device behind the source is no longer there. An image or directory does not go away.
     fn gone(&self) -> bool {
-        self.device.is_some_and(|number| device_bytes(number).is_none_or(|bytes| bytes == 0))
+        self.device.as_ref().is_some_and(|device| device.is_gone())
     }
 
     fn failed(&self, what: &str) -> StationFault {
@@ -127,33 +149,44 @@ impl Reading {
     }
 
     fn read(&self, arrivals: &Sender<Arrival>, inventoried: &mut bool) -> Result<(), Trouble> {
+        let begun = match &self.device {
+            None => {
+                let (file, kind, _) = open_source(&self.source).map_err(Trouble::Station)?;
+                self.ask_reader(file.into(), kind == SourceKind::Directory)
+            }
+            Some(device) => match device.attach().map_err(|what| Trouble::Station(self.failed(&what)))? {
+                Attached::Disk(disk) => self.ask_reader(disk, false),
+                Attached::Volumes(volumes) => return self.read_volumes(volumes, arrivals, inventoried),
+            },
+        };
+        let (mut reader, outlet) = (begun?, Outlet::one(arrivals));
+        let entries = self.inventory(&mut reader, &outlet)?;
+        *inventoried = true;
+        self.contents(&mut reader, &outlet, entries)
+    }
+
+    /// Starts a reader and asks it to read what is behind the descriptor.
+    pub(crate) fn ask_reader(&self, source: OwnedFd, directory: bool) -> Result<Conversation, Trouble> {
         let session = &self.policy.session;
         let (max_entries, max_depth, max_file_bytes) = (session.max_items, session.max_depth, self.policy.item.max_bytes);
-        let (file, ..) = open_source(&self.source).map_err(Trouble::Station)?;
         let mut limits = self.policy.worker.clone();
         // BOUND: a reader copies whole media, up to session.max_bytes; an hour of processor time is far beyond that.
         limits.cpu_seconds = limits.cpu_seconds.max(3_600);
         // A reader has something to say as long as the medium gives something.
         limits.silent_seconds = session.read_stall_seconds;
         let day = Duration::from_hours(24);
-        let mut reader = match self.kind {
-            SourceKind::Directory => {
-                let mut reader = Conversation::start(&self.worker, Role::Tree, &limits, day, Some(OwnedFd::from(file)))?;
-                reader.ask(&Request::ReadTree { max_entries, max_depth, max_file_bytes }, None)?;
-                reader
-            }
-            SourceKind::Image => {
-                let mut reader = Conversation::start(&self.worker, Role::Read, &limits, day, None)?;
-                reader.ask(&Request::ReadImage { max_entries, max_depth, max_file_bytes }, Some(file.as_fd()))?;
-                reader
-            }
-        };
-        let entries = self.inventory(&mut reader, arrivals)?;
-        *inventoried = true;
-        self.contents(&mut reader, arrivals, entries)
+        if directory {
+            let mut reader = Conversation::start(&self.worker, Role::Tree, &limits, day, Some(source))?;
+            reader.ask(&Request::ReadTree { max_entries, max_depth, max_file_bytes }, None)?;
+            Ok(reader)
+        } else {
+            let mut reader = Conversation::start(&self.worker, Role::Read, &limits, day, None)?;
+            reader.ask(&Request::ReadImage { max_entries, max_depth, max_file_bytes }, Some(source.as_fd()))?;
+            Ok(reader)
+        }
     }
 
-    fn inventory(&self, reader: &mut Conversation, arrivals: &Sender<Arrival>) -> Result<u32, Trouble> {
+    pub(crate) fn inventory(&self, reader: &mut Conversation, arrivals: &Outlet<'_>) -> Result<u32, Trouble> {
         let mut met = 0u32;
         loop {
             let arrival = match reader.hear()? {
@@ -179,18 +212,18 @@ impl Reading {
                     Arrival::Entry { path: path.into_iter().map(Foreign::into_untrusted).collect(), kind, size_bytes }
                 }
                 Heard::Answer(Answer::InventoryEnd { entries, bytes }) if entries == met => {
-                    send(arrivals, Arrival::InventoryEnd { entries, bytes })?;
+                    arrivals.send(Arrival::InventoryEnd { entries, bytes })?;
                     return Ok(met);
                 }
                 _ => return Err(Trouble::Protocol("inventory")),
             };
-            send(arrivals, arrival)?;
+            arrivals.send(arrival)?;
         }
     }
 
-    fn contents(&self, reader: &mut Conversation, arrivals: &Sender<Arrival>, entries: u32) -> Result<(), Trouble> {
+    pub(crate) fn contents(&self, reader: &mut Conversation, arrivals: &Outlet<'_>, entries: u32) -> Result<(), Trouble> {
         let station = |error: spool::SpoolError| Trouble::Station(error.into());
-        let mut total = 0u64;
+        let mut total = arrivals.read.get();
         loop {
             let index = match reader.hear()? {
                 Heard::Answer(Answer::Done) => return Ok(()),
@@ -204,6 +237,7 @@ impl Reading {
             let mut writer = self.spool.writer().map_err(station)?;
             let end = reader.hear_bytes(|bytes| {
                 total += bytes.len() as u64;
+                arrivals.read.set(total);
                 if writer.size_bytes() + bytes.len() as u64 > self.policy.item.max_bytes {
                     return Err(Trouble::Protocol("a file longer than item.max_bytes"));
                 }
@@ -218,7 +252,7 @@ impl Reading {
                 Some(Failure::Read) if self.gone() => return Err(Trouble::Failed(Failure::Read, offset)),
                 Some(failure) => Err((failure, offset)),
             };
-            send(arrivals, Arrival::Content { index, content })?;
+            arrivals.send(Arrival::Content { index, content })?;
         }
     }
 
@@ -232,14 +266,63 @@ impl Reading {
     }
 }
 
-fn send(arrivals: &Sender<Arrival>, arrival: Arrival) -> Result<(), Trouble> {
-    // The other end is gone only when the session has stopped for a fault of its own.
-    arrivals.blocking_send(arrival).map_err(|_| Trouble::Station(StationFault::Internal("session ended")))
+/// The way to the session, for one reader, or for several whose entries follow one another.
+#[derive(Debug)]
+pub(crate) struct Outlet<'a> {
+    arrivals: &'a Sender<Arrival>,
+    /// Whether inventories are summed up, for [`Outlet::end_inventory`].
+    several: bool,
+    /// Folder the entries lie in.
+    pub(crate) inside: Option<Vec<u8>>,
+    /// Number of the reader's first entry.
+    pub(crate) first: u32,
+    /// Bytes of the medium read so far.
+    read: Cell<u64>,
+    met: Cell<(u32, u64)>,
 }
 
-/// Length of a block device, as the kernel says it now; `None` when there is no such device.
-fn device_bytes((major, minor): (u32, u32)) -> Option<u64> {
-    let sectors = std::fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/size")).ok()?;
-    // The kernel counts in 512 bytes here, whatever the device has.
-    sectors.trim().parse::<u64>().ok()?.checked_mul(512)
+impl<'a> Outlet<'a> {
+    pub(crate) const fn one(arrivals: &'a Sender<Arrival>) -> Self {
+        Self { arrivals, several: false, inside: None, first: 0, read: Cell::new(0), met: Cell::new((0, 0)) }
+    }
+
+    pub(crate) fn several(arrivals: &'a Sender<Arrival>) -> Self {
+        Self { several: true, ..Self::one(arrivals) }
+    }
+
+    /// Entries met so far, where inventories are summed up.
+    pub(crate) const fn entries(&self) -> u32 {
+        self.met.get().0
+    }
+
+    /// Sends an entry that no reader met.
+    pub(crate) fn entry(&self, entry: Arrival) -> Result<(), Trouble> {
+        self.met.set((self.met.get().0 + 1, self.met.get().1));
+        self.send(entry)
+    }
+
+    /// Sends the sum of all inventories.
+    pub(crate) fn end_inventory(&mut self) -> Result<(), Trouble> {
+        self.several = false;
+        let (entries, bytes) = self.met.get();
+        self.send(Arrival::InventoryEnd { entries, bytes })
+    }
+
+    pub(crate) fn send(&self, arrival: Arrival) -> Result<(), Trouble> {
+        let arrival = match (arrival, &self.inside) {
+            (Arrival::Entry { mut path, kind, size_bytes }, Some(folder)) => {
+                path.insert(0, Untrusted::new(folder.clone()));
+                Arrival::Entry { path, kind, size_bytes }
+            }
+            (Arrival::Content { index, content }, _) => Arrival::Content { index: self.first.saturating_add(index), content },
+            (Arrival::InventoryEnd { entries, bytes }, _) if self.several => {
+                let met = self.met.get();
+                self.met.set((met.0.saturating_add(entries), met.1.saturating_add(bytes)));
+                return Ok(());
+            }
+            (other, _) => other,
+        };
+        // The other end is gone only when the session has stopped for a fault of its own.
+        self.arrivals.blocking_send(arrival).map_err(|_| Trouble::Station(StationFault::Internal("session ended")))
+    }
 }

@@ -5,7 +5,8 @@ use crate::journal::Journal;
 use crate::line::{Ended, Line};
 use crate::names::{Mapped, Names};
 use crate::progress::Progress;
-use crate::reading::{Reading, SourceKind, Stopped, open_source};
+use crate::reading::{Reading, SourceKind, Stopped, kind_of_source};
+use crate::source::DeviceSource;
 use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify};
 use crate::station::Station;
 use crate::transition::Transition;
@@ -40,8 +41,10 @@ const ARRIVALS: usize = 64;
 /// What is to be done.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Directory or raw image.
+    /// Directory, raw image, or the node of a block device.
     pub source: PathBuf,
+    /// The block device behind `source`, judged and admitted; nothing but this opens it.
+    pub device: Option<Arc<dyn DeviceSource>>,
     /// Where the release goes.
     pub release_to: PathBuf,
 }
@@ -70,7 +73,7 @@ pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progres
             return Err(fault);
         }
     };
-    let (_, kind, size_bytes) = open_source(&order.source)?;
+    let (kind, size_bytes) = kind_of_source(order)?;
     let session = new_session_id(station)?;
     let sessions = station.paths.sessions();
     let release_inode = release::open_target(&order.release_to)?;
@@ -186,9 +189,10 @@ impl<'a> Session<'a> {
         };
         let shown = model::escape_text(&order.source.to_string_lossy());
         let medium = Medium {
-            kind: if kind == SourceKind::Directory { "directory".into() } else { "image".into() },
+            kind: kind.as_str().into(),
             source: shown.clone(),
             size_bytes,
+            device: order.device.as_ref().map(|device| device.record()),
             volumes: Vec::new(),
         };
         let mut stamps: Vec<EngineStamp> = engines.iter().map(|e| e.stamp().clone()).collect();
@@ -199,9 +203,8 @@ impl<'a> Session<'a> {
             worker: station.worker.clone(),
             policy: station.settings.policy.clone(),
             source: order.source.clone(),
+            device: order.device.clone(),
             shown,
-            kind,
-            device: None,
             spool,
         };
         let session = Self {

@@ -6,7 +6,7 @@ use crate::record::Recorder;
 use crate::transition::{Transition, Transitions};
 use audit::{AuditLog, Clock, Entropy, PublicKey, StationKey, events};
 use model::report::Confinement;
-use model::{Digest, FormatTable, Policy};
+use model::{DeviceRecord, Digest, FormatTable, Policy};
 use scan::{ClamAv, ClamdAddress, Engine, HashList};
 use serde_json::json;
 use spool::{Quarantine, Reviewers};
@@ -151,6 +151,16 @@ impl Station {
     /// was there.
     pub fn first_identity(&self) -> PathBuf {
         self.paths.first_identity()
+    }
+
+    /// Puts on record, durably, that a device is refused. `switched_off` says whether that was done; `None` when there was
+    /// nothing to switch off.
+    ///
+    /// # Errors
+    /// When the chain cannot be written.
+    pub async fn refuse_device(&self, device: &DeviceRecord, switched_off: Option<bool>) -> Result<(), StationFault> {
+        self.recorder.note(None, events::MEDIUM_REFUSED, json!({ "device": device, "switched_off": switched_off }));
+        self.recorder.flush().await.map(drop)
     }
 
     /// Connects the engines of the supervisor's side and checks that every program the policy needs is there.

@@ -80,6 +80,11 @@ fn head_lines(report: &SessionReport, language: Language) -> Vec<(String, String
         (t("Datenträger", "Medium"), format!("{} ({})", report.medium.source, report.medium.kind)),
         (t("Richtlinie (SHA-256)", "Policy (SHA-256)"), report.policy_sha256.hex()),
     ];
+    if let Some(device) = &report.medium.device {
+        let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+        lines.push((t("Hersteller, Produkt", "Vendor, product"), format!("{}, {}", said(&device.vendor), said(&device.product))));
+        lines.push((t("Seriennummer, Anschluss", "Serial, port"), format!("{}, {}", said(&device.serial), said(&device.port))));
+    }
     for volume in &report.medium.volumes {
         let text = format!("{} {}: {}, {} bytes", volume.scheme, volume.number, volume.file_system, volume.size_bytes);
         lines.push((t("Volume", "Volume"), text));

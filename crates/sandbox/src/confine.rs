@@ -155,7 +155,7 @@ fn close_layers(role: Role, limits: &Limits, streams: &mut Streams, stub: &UnixS
     match role {
         Role::RenderOffice => root::office(limits)?,
         Role::Tree => {
-            root::tree()?;
+            root::tree(streams.third.as_fd())?;
             streams.third_becomes_root()?;
         }
         Role::Read | Role::Inspect | Role::Render | Role::Verify => root::empty()?,

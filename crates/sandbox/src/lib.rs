@@ -17,6 +17,8 @@
 //! dies with the stub, as the stub ends when the supervisor's end of the job socket closes.
 
 mod attempts;
+pub mod block;
+mod companion;
 mod confine;
 mod control;
 mod error;
@@ -35,6 +37,7 @@ mod stub;
 mod sys;
 
 pub use attempts::Attempt;
+pub use companion::{Companion, confine_mountd, start_mountd};
 pub use confine::{Confined, arguments, confine, confine_with};
 pub use control::ResourceControl;
 pub use error::SandboxError;

@@ -26,6 +26,8 @@ pub(crate) struct Source {
 const BASE: Source = Source { name: "base", text: include_str!("../profiles/base.profile") };
 /// The filter of the stub.
 pub(crate) const STUB: Source = Source { name: "stub", text: include_str!("../profiles/stub.profile") };
+/// The filter of `schleuse-mountd`.
+pub(crate) const MOUNTD: Source = Source { name: "mountd", text: include_str!("../profiles/mountd.profile") };
 
 /// The filter of a role.
 pub(crate) const fn of(role: Role) -> Source {
@@ -244,7 +246,7 @@ mod tests {
 
     #[test]
     fn every_profile_compiles() {
-        for source in Role::ALL.map(of).into_iter().chain([STUB]) {
+        for source in Role::ALL.map(of).into_iter().chain([STUB, MOUNTD]) {
             assert!(!read(source).unwrap().programs(SeccompAction::KillProcess).unwrap().is_empty());
         }
     }
@@ -284,7 +286,7 @@ mod tests {
 
     #[test]
     fn every_rule_says_who_needs_it() {
-        for source in Role::ALL.map(of).into_iter().chain([BASE, STUB]) {
+        for source in Role::ALL.map(of).into_iter().chain([BASE, STUB, MOUNTD]) {
             for line in source.text.lines().filter(|line| !line.trim().is_empty()) {
                 assert!(line.contains("# "), "{}: {line}", source.name);
             }

@@ -4,13 +4,14 @@
 
 use crate::{Limits, SandboxError, sys};
 use rustix::{
+    fs::{AtFlags, CWD, StatVfsMountFlags, StatxFlags, fstatvfs, statx},
     mount::{MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change, unmount},
-    process::{chdir, pivot_root},
+    process::{chdir, chroot, fchdir, pivot_root},
 };
 use std::{
     ffi::CString,
     fs, io,
-    os::unix::fs::symlink,
+    os::{fd::BorrowedFd, unix::fs::symlink},
     path::{Path, PathBuf},
 };
 
@@ -69,11 +70,39 @@ pub(crate) fn empty() -> Result<(), SandboxError> {
 ///
 /// So that `..` and absolute links end inside the tree: Landlock refuses to open what lies outside of it, but not to ask
 /// for its size and times.
-pub(crate) fn tree() -> Result<(), SandboxError> {
+///
+/// A mount that stands in no mount table cannot be shown anywhere. Then the root directory is an empty one, and the process
+/// sees the mount as its own root only.
+pub(crate) fn tree(directory: BorrowedFd<'_>) -> Result<(), SandboxError> {
+    if is_detached()? {
+        read_only(directory)?;
+        empty()?;
+        let entered = fchdir(directory).and_then(|()| chroot(".")).and_then(|()| chdir("/"));
+        return at(Path::new("."), entered.map_err(io::Error::from));
+    }
     make_private()?;
     bind_onto(Path::new("."), Path::new(STAGE))?;
     protect(Path::new(STAGE))?;
     enter_stage()
+}
+
+/// Whether the working directory lies in a mount that no mount table lists.
+fn is_detached() -> Result<bool, SandboxError> {
+    let here = Path::new(".");
+    let stat = statx(CWD, here, AtFlags::empty(), StatxFlags::MNT_ID);
+    let number = at(here, stat.map_err(io::Error::from))?.stx_mnt_id.to_string();
+    let table = Path::new("/proc/self/mountinfo");
+    let listed = at(table, fs::read(table))?;
+    let first = |line: &[u8]| line.split(|b| *b == b' ').next() == Some(number.as_bytes());
+    Ok(!listed.split(|b| *b == b'\n').any(first))
+}
+
+/// A detached mount cannot be protected from here, so it must come protected.
+fn read_only(directory: BorrowedFd<'_>) -> Result<(), SandboxError> {
+    let here = Path::new(".");
+    let wanted = StatVfsMountFlags::RDONLY | StatVfsMountFlags::NOSUID | StatVfsMountFlags::NODEV;
+    let flags = at(here, fstatvfs(directory).map_err(io::Error::from))?.f_flag;
+    if flags.contains(wanted) { Ok(()) } else { at(here, Err(io::ErrorKind::PermissionDenied.into())) }
 }
 
 /// Gives the process the root directory LibreOffice needs: its programs and fonts read-only, and an empty [`WORK`].

@@ -20,6 +20,7 @@ const EXIT_STATUS: &str = "Exit status:
   1   what was checked does not hold (audit verify, verify-release, rules test, doctor)
   2   usage or configuration
   3   station fault; nothing unverified was released
+  4   `process`: the device policy refuses the device; nothing of it was read
   10  `process`: the session reconciled and something was withheld or could not be read";
 
 /// Where the station keeps its state.
@@ -46,6 +47,11 @@ pub struct PolicyFile {
 pub enum Command {
     /// Take a medium through the lock.
     Process(Process),
+    /// Take every medium that is put in through the lock, several at once, until interrupted.
+    Watch(Watch),
+    /// Look at media: which are there, what comes and goes, and what the device policy says. Nothing is read.
+    #[command(subcommand)]
+    Media(Media),
     /// Look at the audit chain.
     #[command(subcommand)]
     Audit(Audit),
@@ -66,8 +72,11 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Process {
-    /// Directory, or raw image of a medium (FAT12/16/32, whole or in an MBR/GPT partition).
+    /// Directory, raw image of a medium (FAT12/16/32, whole or in an MBR/GPT partition), or block device (/dev/sdX).
     pub source: PathBuf,
+    /// Socket of schleuse-mountd, which attaches devices [default: root starts one].
+    #[arg(long, value_name = "SOCKET")]
+    pub mountd: Option<PathBuf>,
     /// Where releases go; each becomes a folder named after its session.
     #[arg(long, value_name = "DIR")]
     pub release_to: PathBuf,
@@ -81,6 +90,43 @@ pub struct Process {
     pub policy: PolicyFile,
     #[command(flatten)]
     pub state: State,
+}
+
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// Where releases go; each becomes a folder named after its session.
+    #[arg(long, value_name = "DIR")]
+    pub release_to: PathBuf,
+    /// Socket of schleuse-mountd, which attaches devices [default: root starts one].
+    #[arg(long, value_name = "SOCKET")]
+    pub mountd: Option<PathBuf>,
+    /// The ClamAV daemon: auto, unix:PATH or tcp:HOST:PORT.
+    #[arg(long, value_name = "ADDRESS", default_value = "auto")]
+    pub clamd: ClamdAddress,
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    #[command(flatten)]
+    pub state: State,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Media {
+    /// Every block device with what the kernel says about it, and the judgement.
+    List {
+        #[command(flatten)]
+        policy: PolicyFile,
+        /// Print JSON for machines.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A line for every medium put in, changed or removed; what is there at the beginning counts as put in.
+    Watch {
+        #[command(flatten)]
+        policy: PolicyFile,
+        /// Print JSON for machines, one object a line.
+        #[arg(long)]
+        json: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]

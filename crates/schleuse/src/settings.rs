@@ -115,10 +115,19 @@ pub fn state_dir(given: Option<&Path>) -> anyhow::Result<PathBuf> {
 
 /// The worker program: beside this one.
 pub fn worker_program() -> anyhow::Result<PathBuf> {
+    beside("schleuse-worker", "worker")
+}
+
+/// The program that attaches devices: beside this one.
+pub fn mountd_program() -> anyhow::Result<PathBuf> {
+    beside("schleuse-mountd", "mount")
+}
+
+fn beside(name: &str, what: &str) -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe().context("this program's own path is unknown")?;
-    let worker = own.with_file_name("schleuse-worker");
-    if !worker.is_file() {
-        return Err(ConfigurationError(format!("the worker program {} is missing; install it beside schleuse", worker.display())).into());
+    let program = own.with_file_name(name);
+    if !program.is_file() {
+        return Err(ConfigurationError(format!("the {what} program {} is missing; install it beside schleuse", program.display())).into());
     }
-    Ok(worker)
+    Ok(program)
 }

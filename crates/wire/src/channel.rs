@@ -2,10 +2,13 @@
 
 use crate::frame::{MAX_FRAME_BYTES, VERSION, WireError};
 use crate::message::Request;
+use crate::mount::{MAX_MOUNT_BYTES, MountAnswer, MountRequest};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags, recvmsg,
     sendmsg,
 };
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,8 +18,56 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// # Errors
 /// When the worker is gone or the request cannot be encoded.
 pub fn send_request(channel: impl AsFd, request: &Request, descriptor: Option<BorrowedFd<'_>>) -> Result<(), WireError> {
-    let payload = postcard::to_stdvec(request).map_err(|_| WireError::Encode)?;
-    if payload.len() > MAX_FRAME_BYTES {
+    send(channel, request, descriptor, MAX_FRAME_BYTES)
+}
+
+/// Waits for the next request; `None` when the supervisor closed the channel.
+///
+/// # Errors
+/// When the frame or its descriptors are not as they must be.
+pub fn receive_request(channel: impl AsFd) -> Result<Option<(Request, Option<OwnedFd>)>, WireError> {
+    receive(channel, MAX_FRAME_BYTES)
+}
+
+/// Asks `schleuse-mountd`.
+///
+/// # Errors
+/// When it is gone or the request cannot be encoded.
+pub fn send_mount_request(channel: impl AsFd, request: &MountRequest) -> Result<(), WireError> {
+    send(channel, request, None, MAX_MOUNT_BYTES)
+}
+
+/// Waits for the next request to `schleuse-mountd`; `None` when the supervisor closed the channel.
+///
+/// # Errors
+/// When the frame is not as it must be, or carries a descriptor.
+pub fn receive_mount_request(channel: impl AsFd) -> Result<Option<MountRequest>, WireError> {
+    match receive(channel, MAX_MOUNT_BYTES)? {
+        Some((request, None)) => Ok(Some(request)),
+        Some((_, Some(_))) => Err(WireError::Descriptors(1)),
+        None => Ok(None),
+    }
+}
+
+/// Answers a request to `schleuse-mountd`.
+///
+/// # Errors
+/// When the supervisor is gone or the answer cannot be encoded.
+pub fn send_mount_answer(channel: impl AsFd, answer: &MountAnswer, descriptor: Option<BorrowedFd<'_>>) -> Result<(), WireError> {
+    send(channel, answer, descriptor, MAX_MOUNT_BYTES)
+}
+
+/// Waits for the answer of `schleuse-mountd`, with the descriptor that belongs to it.
+///
+/// # Errors
+/// When it ended, or the frame or its descriptors are not as they must be.
+pub fn receive_mount_answer(channel: impl AsFd) -> Result<(MountAnswer, Option<OwnedFd>), WireError> {
+    receive(channel, MAX_MOUNT_BYTES)?.ok_or(WireError::Ended)
+}
+
+fn send(channel: impl AsFd, message: &impl Serialize, descriptor: Option<BorrowedFd<'_>>, max_bytes: usize) -> Result<(), WireError> {
+    let payload = postcard::to_stdvec(message).map_err(|_| WireError::Encode)?;
+    if payload.len() > max_bytes {
         return Err(WireError::Length(payload.len() as u64));
     }
     let mut frame = vec![VERSION];
@@ -37,11 +88,7 @@ pub fn send_request(channel: impl AsFd, request: &Request, descriptor: Option<Bo
     Ok(())
 }
 
-/// Waits for the next request; `None` when the supervisor closed the channel.
-///
-/// # Errors
-/// When the frame or its descriptors are not as they must be.
-pub fn receive_request(channel: impl AsFd) -> Result<Option<(Request, Option<OwnedFd>)>, WireError> {
+fn receive<T: DeserializeOwned>(channel: impl AsFd, max_bytes: usize) -> Result<Option<(T, Option<OwnedFd>)>, WireError> {
     let mut head = [0u8; 5];
     let mut descriptors = Vec::new();
     if !fill(&channel, &mut head, &mut descriptors)? {
@@ -52,7 +99,7 @@ pub fn receive_request(channel: impl AsFd) -> Result<Option<(Request, Option<Own
         return Err(WireError::Version(version));
     }
     let length = u32::from_le_bytes([a, b, c, d]) as usize;
-    if length > MAX_FRAME_BYTES {
+    if length > max_bytes {
         return Err(WireError::Length(length as u64));
     }
     let mut payload = vec![0u8; length];
@@ -62,8 +109,8 @@ pub fn receive_request(channel: impl AsFd) -> Result<Option<(Request, Option<Own
     if descriptors.len() > 1 {
         return Err(WireError::Descriptors(descriptors.len()));
     }
-    match postcard::take_from_bytes::<Request>(&payload) {
-        Ok((request, [])) => Ok(Some((request, descriptors.pop()))),
+    match postcard::take_from_bytes::<T>(&payload) {
+        Ok((message, [])) => Ok(Some((message, descriptors.pop()))),
         _ => Err(WireError::Decode),
     }
 }
@@ -118,5 +165,19 @@ mod tests {
         assert_eq!(text, "content");
         drop(ours);
         assert!(receive_request(&theirs).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_mount_request_is_short_and_brings_no_descriptor() {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let request = MountRequest::Attach { device: "loop7".into() };
+        send_mount_request(&ours, &request).unwrap();
+        assert_eq!(receive_mount_request(&theirs).unwrap(), Some(request.clone()));
+        send(&ours, &request, Some(theirs.as_fd()), MAX_MOUNT_BYTES).unwrap();
+        assert!(matches!(receive_mount_request(&theirs), Err(WireError::Descriptors(1))));
+        let long = MountRequest::Attach { device: "x".repeat(MAX_MOUNT_BYTES) };
+        assert!(matches!(send_mount_request(&ours, &long), Err(WireError::Length(_))));
+        send(&ours, &long, None, MAX_FRAME_BYTES).unwrap();
+        assert!(matches!(receive_mount_request(&theirs), Err(WireError::Length(_))));
     }
 }

@@ -11,11 +11,13 @@ pub mod channel;
 pub mod foreign;
 pub mod frame;
 pub mod message;
+pub mod mount;
 
-pub use channel::{receive_request, send_request};
+pub use channel::{receive_mount_answer, receive_mount_request, receive_request, send_mount_answer, send_mount_request, send_request};
 pub use foreign::Foreign;
 pub use frame::{Frame, FrameReader, FrameWriter, MAX_FRAME_BYTES, VERSION, WireError};
 pub use message::{
     Answer, AreaKind, EntryKind, Failure, Inspected, OfficeJob, PageStart, PixelFormat, RawFinding, RawRemoved, RenderLimits, Request,
     RuleSource, TextEncoding, TextPiece, UnpackLimits, VerifyKind, VolumeInfo, YaraHit,
 };
+pub use mount::{MountAnswer, MountRefusal, MountRequest};

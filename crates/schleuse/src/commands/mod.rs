@@ -2,10 +2,13 @@
 
 mod doctor;
 mod look;
+mod media;
 mod process;
 mod rules;
+mod watch;
 
 use crate::cli::{Audit, Cli, Command, Policy, Quarantine, Rules};
+use crate::device::DeviceRefused;
 use crate::settings::ConfigurationError;
 use pipeline::StationFault;
 
@@ -13,6 +16,8 @@ use pipeline::StationFault;
 pub const USAGE: u8 = 2;
 /// Exit status of station faults.
 pub const FAULT: u8 = 3;
+/// Exit status of a device that the policy refuses.
+pub const REFUSED: u8 = 4;
 
 /// Runs a command and gives its exit status.
 pub fn run(cli: &Cli) -> anyhow::Result<u8> {
@@ -27,6 +32,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::VerifyRelease(what) => look::verify_release(what),
         Command::Policy(Policy::Explain { policy, state }) => look::policy_explain(policy, state),
         Command::Rules(Rules::Test { policy, state }) => rules::test(policy, state),
+        Command::Media(what) => media::run(what),
+        Command::Watch(wanted) => watch::run(wanted),
         Command::Doctor(what) => doctor::run(what),
     }
 }
@@ -35,6 +42,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
 pub fn status_of(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<ConfigurationError>().is_some() {
         return USAGE;
+    }
+    if error.downcast_ref::<DeviceRefused>().is_some() {
+        return REFUSED;
     }
     match error.downcast_ref::<StationFault>() {
         Some(_) | None => FAULT,

@@ -2,6 +2,7 @@
 
 use super::print_json;
 use crate::cli::Process;
+use crate::device;
 use crate::settings::{self, ConfigurationError};
 use crate::terminal;
 use anyhow::Context as _;
@@ -17,16 +18,24 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
     let settings = settings::load(order.policy.policy.as_deref())?;
     let state = settings::state_dir(order.state.state.as_deref())?;
     let worker = settings::worker_program()?;
-    let job = Order { source: source(&order.source)?, release_to: std::path::absolute(&order.release_to)? };
+    let mut job = Order { source: source(&order.source)?, device: None, release_to: std::path::absolute(&order.release_to)? };
     apart(&job.source, &job.release_to, "the release folder")?;
     apart(&job.source, &state, "the state directory")?;
+    let policy = settings.policy.clone();
+    let device = match device::named(&job.source)? {
+        Some(facts) => Some((facts, device::mountd(order.mountd.as_deref(), &policy)?)),
+        None => None,
+    };
     let progress: Arc<dyn Progress> = if order.state.json { Arc::new(Quiet) } else { terminal::progress() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let finished = runtime.block_on(async {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
         let station = Station::open(&state, worker, settings, order.clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
         warn_of_first_identity(&station);
-        pipeline::process(&station, &job, progress).await
+        if let Some((facts, mountd)) = device {
+            job.device = Some(device::admit(&station, &policy, facts, &mountd).await?);
+        }
+        Ok::<_, anyhow::Error>(pipeline::process(&station, &job, progress).await?)
     })?;
     if let Some(peak_kib) = peak_memory_kib() {
         tracing::info!(peak_kib, "peak memory of the supervisor");
@@ -64,7 +73,7 @@ fn apart(source: &Path, other: &Path, what: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn warn_of_first_identity(station: &Station) {
+pub fn warn_of_first_identity(station: &Station) {
     let identity = station.first_identity();
     if identity.exists() {
         eprintln!(

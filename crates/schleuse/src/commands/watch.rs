@@ -1,0 +1,167 @@
+//! `schleuse watch`: a session for every admitted medium, several at once, in one supervisor.
+
+use super::{media, process};
+use crate::cli::Watch as Wanted;
+use crate::device::{self, DeviceRefused, SYSFS};
+use crate::settings;
+use ::device::{Change, DeviceFacts, Happening, Mountd, Watch, WatchError};
+use anyhow::Context as _;
+use audit::{OsEntropy, SystemClock};
+use model::{DeviceKind, Policy};
+use pipeline::{Finished, Order, Quiet, Station, Unobserved};
+use serde_json::json;
+use std::io::Write as _;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::JoinSet;
+
+type Changes = Result<Vec<Change>, WatchError>;
+
+pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
+    let settings = settings::load(wanted.policy.policy.as_deref())?;
+    let state = settings::state_dir(wanted.state.state.as_deref())?;
+    let worker = settings::worker_program()?;
+    let policy = settings.policy.clone();
+    let mountd = device::mountd(wanted.mountd.as_deref(), &policy)?;
+    let (stop, held) = std::io::pipe()?;
+    let (sender, mut changes) = unbounded_channel();
+    let (ready, begun) = std::sync::mpsc::channel();
+    let watcher = std::thread::spawn(move || send_changes(&stop, &sender, &ready));
+    // Before anything is made: without udevd there is nothing to do.
+    begun.recv().context("the watch ended")??;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
+    let ended = runtime.block_on(async {
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
+        let station = Station::open(&state, worker, settings, wanted.clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
+        process::warn_of_first_identity(&station);
+        let release_to = std::path::absolute(&wanted.release_to)?;
+        let lock = Lock { station: Arc::new(station), policy, mountd, release_to, as_json: wanted.state.json };
+        lock.run(&mut changes).await
+    });
+    drop(held);
+    // It ends as its pipe closes.
+    let _ = watcher.join();
+    ended.map(|()| 0)
+}
+
+/// On a thread of its own: libudev's monitor stays where it was made.
+fn send_changes(stop: &std::io::PipeReader, changes: &UnboundedSender<Changes>, ready: &std::sync::mpsc::Sender<Result<(), WatchError>>) {
+    let mut watch = match Watch::open(Path::new(SYSFS)) {
+        Ok(watch) => watch,
+        Err(error) => return drop(ready.send(Err(error))),
+    };
+    let _ = ready.send(Ok(()));
+    loop {
+        match watch.next(stop.as_fd()) {
+            Ok(None) => return,
+            Ok(Some(happened)) => {
+                if changes.send(Ok(happened)).is_err() {
+                    return;
+                }
+            }
+            Err(error) => return drop(changes.send(Err(error))),
+        }
+    }
+}
+
+struct Lock {
+    station: Arc<Station>,
+    policy: Policy,
+    mountd: Arc<Mountd>,
+    release_to: PathBuf,
+    as_json: bool,
+}
+
+impl Lock {
+    /// Takes media until it is told to stop; then lets the sessions that run come to their end.
+    async fn run(&self, changes: &mut UnboundedReceiver<Changes>) -> anyhow::Result<()> {
+        let mut sessions: JoinSet<(DeviceFacts, anyhow::Result<Finished>)> = JoinSet::new();
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut watching = true;
+        while watching || !sessions.is_empty() {
+            tokio::select! {
+                Some((facts, ended)) = next_ended(&mut sessions) => self.tell_end(&facts, ended)?,
+                happened = changes.recv(), if watching => match happened {
+                    Some(Ok(happened)) => self.take(happened, &mut sessions).await?,
+                    Some(Err(error)) => return Err(error.into()),
+                    None => watching = false,
+                },
+                _ = terminate.recv(), if watching => watching = false,
+                _ = interrupt.recv(), if watching => watching = false,
+            }
+        }
+        Ok(())
+    }
+
+    async fn take(&self, happened: Vec<Change>, sessions: &mut JoinSet<(DeviceFacts, anyhow::Result<Finished>)>) -> anyhow::Result<()> {
+        for change in happened {
+            // Disks of the machine itself are nobody's news.
+            if change.facts.kind == DeviceKind::System {
+                continue;
+            }
+            media::tell(&change, &self.policy.device, self.as_json)?;
+            if change.happening != Happening::Insert {
+                continue;
+            }
+            match device::admit(&self.station, &self.policy, change.facts.clone(), &self.mountd).await {
+                Ok(admitted) => {
+                    let order = Order { source: device::node(&change.facts), device: Some(admitted), release_to: self.release_to.clone() };
+                    let station = Arc::clone(&self.station);
+                    sessions.spawn(async move {
+                        let ended = pipeline::process(&station, &order, Arc::new(Quiet)).await;
+                        (change.facts, ended.map_err(anyhow::Error::from))
+                    });
+                }
+                // On record, and told with the judgement.
+                Err(error) if error.is::<DeviceRefused>() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_end(&self, facts: &DeviceFacts, ended: anyhow::Result<Finished>) -> anyhow::Result<()> {
+        let event = match &ended {
+            Ok(finished) => json!({
+                "event": "session-ended", "device": facts.name, "session": finished.report.session,
+                "totals": finished.report.totals, "folder": finished.folder,
+            }),
+            Err(error) => json!({ "event": "session-failed", "device": facts.name, "fault": format!("{error:#}") }),
+        };
+        let mut out = std::io::stdout().lock();
+        if self.as_json {
+            writeln!(out, "{event}")?;
+        } else {
+            writeln!(out, "{}", sentence(&facts.name, &ended))?;
+        }
+        Ok(out.flush()?)
+    }
+}
+
+fn sentence(name: &str, ended: &anyhow::Result<Finished>) -> String {
+    match ended {
+        Ok(Finished { report, folder }) => {
+            let totals = &report.totals;
+            format!(
+                "done {name}: {} found, {} released, {} withheld, {} unreadable; release {}. Remove the medium.",
+                totals.found,
+                totals.released,
+                totals.withheld,
+                totals.unreadable,
+                model::escape_text(&folder.to_string_lossy())
+            )
+        }
+        Err(error) => format!("failed {name}: {error:#}. Nothing of it was released."),
+    }
+}
+
+/// The next session that ended; never, while none runs. One that panicked is a defect that ends the supervisor.
+async fn next_ended<T: 'static>(sessions: &mut JoinSet<T>) -> Option<T> {
+    match sessions.join_next().await {
+        Some(Ok(ended)) => Some(ended),
+        Some(Err(_)) | None => None,
+    }
+}
