@@ -10,10 +10,13 @@ mod cache;
 mod encrypted;
 mod fat;
 pub mod image;
+mod iso;
 pub mod partitions;
+mod pieces;
 mod stream;
 pub mod tree;
 mod volume;
+mod walk;
 
 pub use cache::ByteSource;
 pub use stream::{ReadError, ReadLimits};

@@ -4,7 +4,7 @@
 
 use crate::cache::Window;
 use crate::stream::{Inventory, ReadError, ReadLimits};
-use crate::{encrypted, fat};
+use crate::{encrypted, fat, iso};
 use std::io::Write;
 use wire::FrameWriter;
 
@@ -29,6 +29,9 @@ pub(crate) trait FileSystem<W: Write> {
     fn send_files(&self, limits: &ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError>;
 }
 
+/// Opens a volume; `None` when it is none of this reader's.
+type Open<W> = fn(Window) -> Option<Box<dyn FileSystem<W>>>;
+
 /// What a volume turned out to be.
 pub(crate) enum Opened<W> {
     /// A file system; its entries can be read.
@@ -46,6 +49,6 @@ pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
     if let Some(name) = encrypted::recognise(window) {
         return Opened::Encrypted(name);
     }
-    let readers: [fn(Window) -> Option<Box<dyn FileSystem<W>>>; 1] = [fat::open];
+    let readers: [Open<W>; 2] = [fat::open, iso::open];
     readers.iter().find_map(|reader| reader(window.again())).map_or(Opened::Unknown, Opened::FileSystem)
 }

@@ -5,7 +5,11 @@
 mod attacks;
 mod common;
 mod foreign;
+mod hostile;
 mod image;
+mod iso;
+mod iso_attacks;
 mod mutations;
 mod partition_tables;
 mod tree;
+mod unix_trees;
