@@ -6,8 +6,10 @@
 //!
 //! **How to add a file system:** one module like `fat`, and one line in `volume::open`.
 
+mod bytes;
 mod cache;
 mod encrypted;
+mod ext;
 mod fat;
 pub mod image;
 mod iso;

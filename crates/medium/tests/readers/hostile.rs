@@ -38,7 +38,7 @@ pub struct Outcomes {
 
 /// Reads `rounds` variants: bytes changed (three of four times in `structures`, where a reader decides something), or cut.
 /// After each change `mend` may put checksums right, so that what they guard is tried as well.
-pub fn try_variants(image: &[u8], structures: &[std::ops::Range<usize>], rounds: usize, mend: impl Fn(&mut [u8], usize)) -> Outcomes {
+pub fn try_variants(image: &[u8], structures: std::ops::Range<usize>, rounds: usize, mend: impl Fn(&mut [u8], usize)) -> Outcomes {
     let path = tempfile::NamedTempFile::new().unwrap();
     let writer = path.as_file();
     let whole = || File::open(path.path()).unwrap();
@@ -47,8 +47,7 @@ pub fn try_variants(image: &[u8], structures: &[std::ops::Range<usize>], rounds:
     done.unwrap();
     assert!(wanted.troubles() == 0 && wanted.contents.len() > 3, "{wanted:?}");
     let written = |range: &std::ops::Range<usize>| range.clone().filter(|at| image[*at] != 0).collect::<Vec<_>>();
-    let decisive: Vec<usize> = structures.iter().flat_map(written).collect();
-    let anywhere: Vec<usize> = written(&(0..image.len()));
+    let (decisive, anywhere) = (written(&structures), written(&(0..image.len())));
     let mut numbers = Numbers::new(0x2026_1123);
     let mut outcomes = Outcomes::default();
     for round in 0..rounds {

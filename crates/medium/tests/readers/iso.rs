@@ -2,7 +2,7 @@
 
 use crate::unix_trees::{Raw, assert_same, files_below, make, make_huge, noise, odd_names, read, run};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use wire::EntryKind;
 
 /// A tree in a folder, and where its image will lie.

@@ -58,7 +58,7 @@ fn changed_and_cut_discs_end_and_lose_no_line() {
     for options in [&["-R", "-J", "-joliet-long"][..], &["-J", "-D"]] {
         let disc = Disc::new(options);
         let first_file = disc.get(disc.record(b"EINS.TXT;1") + 2) as usize * SECTOR;
-        let outcomes = try_variants(&disc.0, &[16 * SECTOR..first_file], 1_200, |_, _| {});
+        let outcomes = try_variants(&disc.0, 16 * SECTOR..first_file, 1_200, |_, _| {});
         assert!(outcomes.with_troubles > 100 && outcomes.otherwise > 100, "{outcomes:?}");
     }
 }
@@ -133,7 +133,7 @@ fn a_second_content_of_a_file_and_hidden_files_are_entries() {
 #[test]
 fn continuations_in_a_circle_end_with_a_line() {
     let mut disc = Disc::new(&["-R"]);
-    let continued = (0..disc.0.len()).filter(|at| disc.0[*at..].starts_with(b"CE\x1c\x01")).last().unwrap();
+    let continued = (0..disc.0.len()).filter(|at| disc.0[*at..].starts_with(b"CE\x1c\x01")).next_back().unwrap();
     // The area that continues the record begins with an entry that leads back to itself.
     let area = disc.get(continued + 4) as usize * SECTOR + disc.get(continued + 12) as usize;
     let entry = disc.0[continued..continued + 28].to_vec();

@@ -4,6 +4,8 @@
 
 mod attacks;
 mod common;
+mod ext;
+mod ext_attacks;
 mod foreign;
 mod hostile;
 mod image;

@@ -228,11 +228,10 @@ pub fn make(root: &Path, names: &[Raw]) {
     }
     std::fs::write(root.join("groß.bin"), noise(5, 3_000_000)).unwrap();
     let mut holes = File::create(root.join("Löcher.bin")).unwrap();
-    for number in 0..12 {
+    for number in 0..20 {
         holes.seek(SeekFrom::Start(number * 100_000)).unwrap();
         holes.write_all(&noise(number as usize, 5_000)).unwrap();
     }
-    holes.set_len(2_000_000).unwrap();
 }
 
 /// A file of more than 4 GiB that is nearly all hole.
