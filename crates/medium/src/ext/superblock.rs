@@ -117,7 +117,8 @@ impl Superblock {
         let per_block = self.block_bytes / self.descriptor_bytes;
         let (number, within) = ((group < self.groups).then_some(group / per_block)?, group % per_block);
         let block = if self.incompat & INCOMPAT_META_GROUPS == 0 || number < self.first_meta_group {
-            self.first_block + 1 + number
+            // In blocks of 1 KiB the superblock is block 1, even where the first group begins with block 0.
+            AT / self.block_bytes + 1 + number
         } else {
             // The descriptors of a meta group lie at its beginning, behind the superblock's copy where there is one.
             let first = number * per_block;

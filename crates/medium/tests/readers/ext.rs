@@ -44,11 +44,20 @@ fn volumes_of_every_kind_arrive_whole() {
         let image = image(dir.path(), 64 << 20);
         run("mke2fs", &[&["-q", "-F", "-d", tree.to_str().unwrap()], options, &[image.to_str().unwrap()]].concat());
         let sent = read(&image);
-        assert_eq!(sent.kinds, [kind], "{options:?}");
+        assert_eq!(
+            (sent.kinds.as_slice(), sent.troubles()),
+            (&[kind.to_owned()][..], 0),
+            "{options:?}: {:?}",
+            sent.of(EntryKind::Unreadable)
+        );
         assert_same(&sent.files(), &wanted);
         assert_eq!(without_content(&sent), [vec!["Verweis".to_owned(), "langer Verweis".into()], vec!["Röhre".to_owned()]], "{options:?}");
         assert_eq!(sent.troubles(), 0, "{options:?}");
         assert!(sent.of(EntryKind::Directory).contains(&"lost+found".into()));
+        // debugfs takes 60 bytes out of a shorter file that lies in its inode.
+        if options.iter().any(|option| option.contains("inline_data")) {
+            continue;
+        }
         let copy = tempfile::tempdir().unwrap();
         output("debugfs", &["-R".as_ref(), OsStr::new(&format!("rdump / {}", copy.path().display())), image.as_os_str()]);
         // debugfs cannot follow some of the odd names; what it took out must be the same.
