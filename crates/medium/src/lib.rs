@@ -17,6 +17,7 @@ pub mod partitions;
 mod pieces;
 mod stream;
 pub mod tree;
+mod udf;
 mod volume;
 mod walk;
 

@@ -34,13 +34,13 @@ pub(crate) struct Named<N> {
     /// Length.
     pub size_bytes: u64,
     /// First byte of the content on the volume, where that is known; tells files of two trees on one volume apart.
-    pub content_at: u64,
+    pub content_at: Option<u64>,
 }
 
 impl<N> Named<N> {
     /// The same content has the same place and length; no content has no place.
-    pub const fn content(&self) -> (u64, u64) {
-        if self.size_bytes == 0 { (0, 0) } else { (self.content_at, self.size_bytes) }
+    pub fn content(&self) -> Option<(u64, u64)> {
+        self.content_at.map(|at| if self.size_bytes == 0 { (0, 0) } else { (at, self.size_bytes) })
     }
 }
 
@@ -159,10 +159,10 @@ impl<W: Write, N: Clone> Walk<'_, '_, W, N> {
     fn entry(&mut self, path: &[Vec<u8>], kind: EntryKind, named: Named<N>) -> Result<(), ReadError> {
         match &mut self.scope {
             Scope::Everything(known) => {
-                known.insert(named.content());
+                known.extend(named.content());
             }
             Scope::Unknown(known) => {
-                if !known.insert(named.content()) {
+                if named.content().is_some_and(|content| !known.insert(content)) {
                     return Ok(());
                 }
             }

@@ -79,7 +79,7 @@ impl Volume {
             node: entry.inode,
             identity: Some(entry.inode.into()),
             size_bytes: inode.map_or(0, |inode| inode.size_bytes),
-            content_at: entry.inode.into(),
+            content_at: None,
         }
     }
 

@@ -11,6 +11,7 @@ mod tree;
 
 use crate::cache::Window;
 use crate::stream::{Inventory, ReadError, ReadLimits, child, send_content};
+use crate::udf;
 use crate::volume::FileSystem;
 use crate::walk::{FileAt, Scope, walk};
 use descriptor::Described;
@@ -27,6 +28,9 @@ struct Disc {
     trees: Vec<Described>,
     complete: bool,
     files: Vec<FileAt<Extents>>,
+    /// The UDF file system that many video and large discs are as well.
+    bridge: Option<udf::Volume>,
+    bridge_files: Vec<FileAt<udf::Block>>,
 }
 
 /// Opens a volume; `None` when this is no ISO 9660 disc.
@@ -39,7 +43,8 @@ pub(crate) fn open<W: Write>(window: Window) -> Option<Box<dyn FileSystem<W>>> {
         Naming::Plain => 2,
         Naming::Enhanced => 3,
     });
-    Some(Box::new(Disc { window, trees, complete, files: Vec::new() }))
+    let bridge = udf::Volume::open(window.again());
+    Some(Box::new(Disc { window, trees, complete, files: Vec::new(), bridge, bridge_files: Vec::new() }))
 }
 
 const fn heading(naming: Naming) -> &'static [u8] {
@@ -65,6 +70,10 @@ impl<W: Write> FileSystem<W> for Disc {
                 None => inventory.broken_off(path)?,
             }
         }
+        if let Some(bridge) = &self.bridge {
+            let other = child(root, b"(only in UDF)");
+            self.bridge_files = walk(bridge, bridge.root(), &other, Scope::Unknown(&mut known), inventory)?;
+        }
         if self.trees.is_empty() || !self.complete {
             inventory.broken_off(root)?;
         }
@@ -75,6 +84,7 @@ impl<W: Write> FileSystem<W> for Disc {
         self.files.iter().try_for_each(|file| {
             let mut content = tree::content(&self.window, &file.node, file.size_bytes);
             send_content(out, file.index, Some(&mut content), file.size_bytes, limits)
-        })
+        })?;
+        self.bridge.as_ref().map_or(Ok(()), |bridge| bridge.send(&self.bridge_files, limits, out))
     }
 }

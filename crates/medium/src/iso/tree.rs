@@ -66,7 +66,7 @@ impl DiscTree {
             node: extents.into(),
             identity: record.is_directory().then_some(record.at),
             size_bytes,
-            content_at: record.at,
+            content_at: Some(record.at),
         };
         match (named.what, ridge.child_at) {
             (What::Entry(EntryKind::Stream), _) => named.name.extend_from_slice(b":associated"),

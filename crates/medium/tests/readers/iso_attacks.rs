@@ -133,7 +133,7 @@ fn a_second_content_of_a_file_and_hidden_files_are_entries() {
 #[test]
 fn continuations_in_a_circle_end_with_a_line() {
     let mut disc = Disc::new(&["-R"]);
-    let continued = (0..disc.0.len()).filter(|at| disc.0[*at..].starts_with(b"CE\x1c\x01")).next_back().unwrap();
+    let continued = (0..disc.0.len()).rfind(|at| disc.0[*at..].starts_with(b"CE\x1c\x01")).unwrap();
     // The area that continues the record begins with an entry that leads back to itself.
     let area = disc.get(continued + 4) as usize * SECTOR + disc.get(continued + 12) as usize;
     let entry = disc.0[continued..continued + 28].to_vec();

@@ -14,4 +14,6 @@ mod iso_attacks;
 mod mutations;
 mod partition_tables;
 mod tree;
+mod udf;
+mod udf_writer;
 mod unix_trees;
