@@ -132,7 +132,8 @@ impl Volume {
     fn streams(&self, name: &[u8], directory: Option<Block>, take: &mut Take<'_, Block>) -> Result<(), ReadError> {
         let of = |stream: &[u8]| [name, b":", stream].concat();
         let complete = self.identifiers(directory, &mut |identifier| {
-            if identifier.is_parent() {
+            // The defective blocks of the medium, as a file so that nothing else takes them (UDF 2.60, 3.3.7.1.2).
+            if identifier.is_parent() || (name.is_empty() && identifier.name == b"*UDF Non-Allocatable Space") {
                 return Ok(());
             }
             let name = of(&identifier.name);
@@ -143,7 +144,7 @@ impl Volume {
                     name,
                     what: What::Entry(EntryKind::Stream),
                     node: icb,
-                    identity: None,
+                    identity: Some(identity(icb)),
                     size_bytes: entry.size_bytes,
                     content_at: self.content_at(icb, &entry),
                 }),

@@ -13,7 +13,8 @@ const SECTOR: u64 = 2_048;
 
 /// Names UDF can write: characters, and at most 254 bytes of one or two for each.
 fn names() -> Vec<Raw> {
-    let fits = |name: &str| if name.chars().all(|c| u32::from(c) < 256) { name.chars().count() < 255 } else { name.encode_utf16().count() < 127 };
+    let fits =
+        |name: &str| if name.chars().all(|c| u32::from(c) < 256) { name.chars().count() < 255 } else { name.encode_utf16().count() < 127 };
     let mut names: Vec<Raw> = odd_names().into_iter().filter(|name| str::from_utf8(name).is_ok_and(fits)).collect();
     names.push(vec![b'm'; 254]);
     names.push("日".repeat(85).into_bytes());
@@ -30,7 +31,17 @@ fn formatted(dir: &Path, length: u64, options: &[&str], block_bytes: u64) -> (Pa
 
 fn unpacked(image: &Path) -> BTreeMap<Raw, (u64, String)> {
     let out = tempfile::tempdir().unwrap();
-    output("7z", &["x".as_ref(), "-y".as_ref(), "-bd".as_ref(), "-tudf".as_ref(), OsStr::new(&format!("-o{}", out.path().display())), image.as_os_str()]);
+    output(
+        "7z",
+        &[
+            "x".as_ref(),
+            "-y".as_ref(),
+            "-bd".as_ref(),
+            "-tudf".as_ref(),
+            OsStr::new(&format!("-o{}", out.path().display())),
+            image.as_os_str(),
+        ],
+    );
     files_below(out.path())
 }
 
@@ -44,7 +55,7 @@ fn volumes_of_every_block_length_arrive_whole() {
     let forms: [(&[&str], u64); 5] = [
         (&["--media-type=hd", "--udfrev=2.01"], 512),
         (&["--media-type=hd", "--udfrev=1.02"], 2_048),
-        (&["--media-type=hd", "--udfrev=2.60"], 4_096),
+        (&["--media-type=hd", "--udfrev=1.50"], 4_096),
         (&["--media-type=dvdram"], 2_048),
         (&["--media-type=cdrw", "--udfrev=2.01"], 2_048),
     ];
@@ -65,12 +76,12 @@ fn another_reader_reads_the_same() {
     let tree = dir.path().join("tree");
     make(&tree, &[]);
     let (image, mut writer) = formatted(dir.path(), 128 << 20, &["--media-type=hd"], 512);
+    // 7-Zip refuses volumes with extended descriptors or chains of them.
+    writer.forms = vec![Form::Short, Form::Long, Form::Inside];
     writer.tree(&tree, writer.root, writer.root);
     let theirs = unpacked(&image);
-    // 7-Zip leaves out files whose descriptors lead to further ones.
-    let ours: BTreeMap<_, _> = read(&image).files().into_iter().filter(|(path, _)| theirs.contains_key(path)).collect();
-    assert!(theirs.len() > 800, "{}", theirs.len());
-    assert_same(&ours, &theirs);
+    assert!(theirs.len() > 1_000, "{}", theirs.len());
+    assert_same(&read(&image).files(), &theirs);
 }
 
 /// A disc of genisoimage without the descriptors of ISO 9660, so that UDF is all there is.
@@ -96,7 +107,8 @@ fn discs_of_another_writer_arrive_whole() {
     let sent = read(&image);
     assert_eq!((sent.kinds.as_slice(), sent.troubles()), (&["udf".to_owned()][..], 0));
     // genisoimage writes no characters beyond 16 bits.
-    let plain = |files: BTreeMap<Raw, (u64, String)>| files.into_iter().filter(|(path, _)| !path.starts_with("Namen ü".as_bytes())).collect();
+    let plain =
+        |files: BTreeMap<Raw, (u64, String)>| files.into_iter().filter(|(path, _)| !path.starts_with("Namen ü".as_bytes())).collect();
     assert_same(&plain(sent.files()), &plain(files_below(&tree)));
     let contents = |files: BTreeMap<Raw, (u64, String)>| -> Vec<(u64, String)> {
         let mut contents: Vec<_> = files.into_values().collect();
@@ -133,7 +145,9 @@ fn a_file_of_more_than_four_gib_and_its_holes_arrive_whole() {
     let (mut descriptors, mut at) = (Vec::new(), 0u64);
     let size = huge.metadata().unwrap().len();
     let step = (1u64 << 30) - SECTOR;
-    let mut written = [0, (2u64 << 30) - 7, (4u64 << 30) - 2_053, (4u64 << 30) + 12_345].map(|from| (from / SECTOR * SECTOR, (from + 9_000).next_multiple_of(SECTOR))).to_vec();
+    let mut written = [0, (2u64 << 30) - 7, (4u64 << 30) - 2_053, (4u64 << 30) + 12_345]
+        .map(|from| (from / SECTOR * SECTOR, (from + 9_000).next_multiple_of(SECTOR)))
+        .to_vec();
     written.push((size / SECTOR * SECTOR, size));
     for (from, to) in written {
         while at < from {
@@ -194,9 +208,9 @@ fn with_small(change: impl Fn(&mut Writer)) -> Hashed {
 fn streams_links_and_second_names_are_entries() {
     let sent = with_small(|_| {});
     assert_eq!(sent.of(EntryKind::Stream), ["mit Strom.txt:Zone"]);
-    assert_eq!(sent.of(EntryKind::Link), ["Ordner/zweiter Name", "Verweis"]);
+    assert_eq!(sent.of(EntryKind::Link), ["Ordner/zweiter Name", "Ordner/zweiter Name:Zone", "Verweis"]);
     assert_eq!(sent.files()[&b"mit Strom.txt:Zone"[..]].0, 13);
-    assert_eq!((sent.files().len(), sent.troubles()), (7, 1), "{:?}", sent.of(EntryKind::Unreadable));
+    assert_eq!((sent.files().len(), sent.troubles()), (7, 0), "{:?}", sent.of(EntryKind::Unreadable));
 }
 
 #[test]
@@ -259,7 +273,9 @@ fn descriptors_in_a_circle_and_extents_outside_are_read_errors() {
         writer.entry(file, 5, Form::Inside, 4_000, b"zu kurz", None);
         only(writer, "kurz.bin", 0, file);
     };
-    for (change, bytes, failure) in [(&circle as &dyn Fn(&mut Writer), 0, Failure::Limit), (&outside, 0, Failure::Read), (&short, 7, Failure::Read)] {
+    for (change, bytes, failure) in
+        [(&circle as &dyn Fn(&mut Writer), 0, Failure::Limit), (&outside, 0, Failure::Read), (&short, 7, Failure::Read)]
+    {
         let sent = with_small(change);
         let contents: Vec<_> = sent.contents.values().map(|content| (content.0, content.2)).collect();
         assert_eq!(contents, [(bytes, Some(failure))]);

@@ -26,6 +26,8 @@ pub struct Writer {
     pub start: u64,
     /// File entry of the root directory, in the partition.
     pub root: u32,
+    /// What contents lie in, in turn.
+    pub forms: Vec<Form>,
     next: u32,
     /// Index of the partition map the root is in.
     map: u16,
@@ -90,7 +92,7 @@ impl Writer {
         let set = block(start + u64::from(long(volume, 252)));
         let root = long(&set, 404);
         let next = long(partition, 192) / 2;
-        Self { image, block_bytes, start, root, next, map }
+        Self { image, block_bytes, start, root, forms: FORMS.to_vec(), next, map }
     }
 
     pub fn take(&mut self, blocks: u64) -> u32 {
@@ -227,12 +229,12 @@ impl Writer {
                 self.tree(path, child, at);
                 identifiers.extend(self.identifier(name, 0x02, child));
             } else {
-                let file = self.file(FORMS[number % FORMS.len()], &std::fs::read(path).unwrap(), None);
+                let file = self.file(self.forms[number % self.forms.len()], &std::fs::read(path).unwrap(), None);
                 identifiers.extend(self.identifier(name, 0, file));
             }
             // What was deleted stays as it was, with a mark.
             identifiers.extend(self.identifier("gelöscht", 0x04, at));
         }
-        self.directory(at, 4, &identifiers, FORMS[entries.len() % FORMS.len()]);
+        self.directory(at, 4, &identifiers, self.forms[entries.len() % self.forms.len()]);
     }
 }
