@@ -123,3 +123,32 @@ pub(crate) fn checked_gpt(bytes: &[u8]) -> Vec<u8> {
     }
     out
 }
+
+/// Checksums of the UDF descriptors in a sector made right: of those that name files inside, then of the one it is.
+pub(crate) fn checked_descriptors(sector: &mut [u8]) {
+    let number = |raw: &[u8], at: usize| raw.get(at..at + 2).and_then(|pair| pair.try_into().ok()).map_or(0, u16::from_le_bytes);
+    for at in (0..sector.len()).step_by(4) {
+        let Some(raw) = sector.get_mut(at..).filter(|raw| number(raw, 0) == 257) else { continue };
+        let length = 38 + usize::from(number(raw, 36)) + usize::from(raw.get(19).copied().unwrap_or(0));
+        if let Some(raw) = raw.get_mut(..length.next_multiple_of(4)) {
+            let guarded = raw.len() - 16;
+            seal(raw, guarded);
+        }
+    }
+    if matches!(number(sector, 0), 1..=9 | 256 | 258..=266) {
+        let guarded = usize::from(number(sector, 10)).min(sector.len().saturating_sub(16));
+        seal(sector, guarded);
+    }
+}
+
+/// CRC over what follows the tag, and the tag's own sum (ECMA-167, 3/7.2).
+fn seal(raw: &mut [u8], guarded: usize) {
+    let step = |crc: u16, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ 0x1021 };
+    let Some((tag, rest)) = raw.split_first_chunk_mut::<16>() else { return };
+    let covered = rest.get(..guarded).unwrap_or_default();
+    let crc = covered.iter().fold(0u16, |crc, byte| (0..8).fold(crc ^ u16::from(*byte) << 8, step));
+    tag[8..10].copy_from_slice(&crc.to_le_bytes());
+    tag[10..12].copy_from_slice(&(covered.len() as u16).to_le_bytes());
+    tag[4] = 0;
+    tag[4] = tag.iter().fold(0u8, |sum, byte| sum.wrapping_add(*byte));
+}

@@ -20,6 +20,7 @@ mod seeds;
 mod sinks;
 mod stations;
 mod texts;
+mod volumes;
 mod wires;
 
 /// One parser under test.
@@ -83,5 +84,8 @@ targets! {
     write_pdf: finished::written_pdf, 8 << 10, seeds::noise;
     write_report: finished::written_report, 8 << 10, seeds::texts;
     partitions: media::partitions, 64 << 10, seeds::partition_tables;
-    fat: media::fat, 128 << 10, seeds::fat_volumes;
+    fat: media::volume, 128 << 10, seeds::fat_volumes;
+    iso: media::volume, 128 << 10, volumes::discs;
+    udf: media::udf, 128 << 10, volumes::udf_volumes;
+    ext: media::volume, 128 << 10, volumes::ext_volumes;
 }

@@ -1,6 +1,6 @@
 //! Media: whatever an image claims, the inventory keeps its limits and every file of it is answered for.
 
-use crate::assembly::checked_gpt;
+use crate::assembly::{checked_descriptors, checked_gpt};
 use medium::{ByteSource, ReadLimits};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use std::fs::File;
@@ -16,9 +16,16 @@ const SECTOR: usize = 512;
 /// An image in the sparse form (`SPRS`, number of sectors, then runs: first sector, number of sectors, their bytes; all
 /// numbers 32-bit little-endian), which makes a volume of many MiB a small input; other bytes are an image as they are.
 fn image(bytes: &[u8]) -> (File, u64) {
+    changed_image(bytes, |_| {})
+}
+
+/// The same, and each run of sectors is handed to `change` before.
+fn changed_image(bytes: &[u8], change: impl Fn(&mut [u8])) -> (File, u64) {
     let file = File::from(memfd_create("image", MemfdFlags::CLOEXEC).expect("memory for an image"));
     let Some(mut rest) = bytes.strip_prefix(SPARSE) else {
-        file.write_all_at(bytes, 0).expect("memory");
+        let mut bytes = bytes.to_vec();
+        change(&mut bytes);
+        file.write_all_at(&bytes, 0).expect("memory");
         return (file, bytes.len() as u64);
     };
     let number = |rest: &mut &[u8]| rest.split_off(..4).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
@@ -29,7 +36,8 @@ fn image(bytes: &[u8]) -> (File, u64) {
     while let (Some(first), Some(count)) = (number(&mut rest), number(&mut rest)) {
         let there = (count as usize).saturating_mul(SECTOR).min(rest.len());
         let at = (u64::from(first) * SECTOR as u64).min(length);
-        let run = rest.split_off(..there).unwrap_or_default();
+        let mut run = rest.split_off(..there).unwrap_or_default().to_vec();
+        change(&mut run);
         let fits = run.len().min((length - at) as usize);
         file.write_all_at(run.get(..fits).unwrap_or_default(), at).expect("memory");
     }
@@ -70,8 +78,18 @@ pub(crate) fn partitions(bytes: &[u8]) {
     }
 }
 
-pub(crate) fn fat(bytes: &[u8]) {
-    let (file, _) = image(bytes);
+/// An image with any file system.
+pub(crate) fn volume(bytes: &[u8]) {
+    read(image(bytes).0);
+}
+
+/// A UDF volume as it is, and with the checksums of its descriptors made right.
+pub(crate) fn udf(bytes: &[u8]) {
+    read(image(bytes).0);
+    read(changed_image(bytes, |run| run.chunks_mut(SECTOR).for_each(checked_descriptors)).0);
+}
+
+fn read(file: File) {
     let mut frames = Vec::new();
     let done = medium::image::read_image(file, LIMITS, &mut FrameWriter::new(&mut frames));
     let told = told(&frames);

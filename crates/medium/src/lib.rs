@@ -6,14 +6,20 @@
 //!
 //! **How to add a file system:** one module like `fat`, and one line in `volume::open`.
 
+mod bytes;
 mod cache;
 mod encrypted;
+mod ext;
 mod fat;
 pub mod image;
+mod iso;
 pub mod partitions;
+mod pieces;
 mod stream;
 pub mod tree;
+mod udf;
 mod volume;
+mod walk;
 
 pub use cache::ByteSource;
 pub use stream::{ReadError, ReadLimits};

@@ -4,8 +4,16 @@
 
 mod attacks;
 mod common;
+mod ext;
+mod ext_attacks;
 mod foreign;
+mod hostile;
 mod image;
+mod iso;
+mod iso_attacks;
 mod mutations;
 mod partition_tables;
 mod tree;
+mod udf;
+mod udf_writer;
+mod unix_trees;
