@@ -8,11 +8,13 @@
 
 mod cache;
 mod encrypted;
+mod exfat;
 mod fat;
 pub mod image;
 pub mod partitions;
 mod stream;
 pub mod tree;
+mod utf16;
 mod volume;
 
 pub use cache::ByteSource;

@@ -4,7 +4,7 @@
 
 use crate::cache::Window;
 use crate::stream::{Inventory, ReadError, ReadLimits};
-use crate::{encrypted, fat};
+use crate::{encrypted, exfat, fat};
 use std::io::Write;
 use wire::FrameWriter;
 
@@ -39,6 +39,9 @@ pub(crate) enum Opened<W> {
     Unknown,
 }
 
+/// A reader's `open`: the file system in a window, or `None` when it is not its own.
+type Opener<W> = fn(Window) -> Option<Box<dyn FileSystem<W>>>;
+
 /// Opens a volume with the reader that knows it.
 ///
 /// Encrypted volumes come first: their headers are made to look like a boot sector of something else.
@@ -46,6 +49,6 @@ pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
     if let Some(name) = encrypted::recognise(window) {
         return Opened::Encrypted(name);
     }
-    let readers: [fn(Window) -> Option<Box<dyn FileSystem<W>>>; 1] = [fat::open];
+    let readers: &[Opener<W>] = &[fat::open, exfat::open];
     readers.iter().find_map(|reader| reader(window.again())).map_or(Opened::Unknown, Opened::FileSystem)
 }

@@ -4,8 +4,12 @@
 
 mod attacks;
 mod common;
+mod exfat;
 mod foreign;
+mod hashed;
 mod image;
+mod mounts;
 mod mutations;
 mod partition_tables;
 mod tree;
+mod trees;
