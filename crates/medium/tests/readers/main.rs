@@ -5,6 +5,7 @@
 mod attacks;
 mod common;
 mod exfat;
+mod exfat_attacks;
 mod foreign;
 mod hashed;
 mod image;
