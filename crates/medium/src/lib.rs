@@ -11,6 +11,7 @@ mod encrypted;
 mod exfat;
 mod fat;
 pub mod image;
+mod ntfs;
 pub mod partitions;
 mod stream;
 pub mod tree;

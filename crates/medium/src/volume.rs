@@ -4,7 +4,7 @@
 
 use crate::cache::Window;
 use crate::stream::{Inventory, ReadError, ReadLimits};
-use crate::{encrypted, exfat, fat};
+use crate::{encrypted, exfat, fat, ntfs};
 use std::io::Write;
 use wire::FrameWriter;
 
@@ -49,6 +49,6 @@ pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
     if let Some(name) = encrypted::recognise(window) {
         return Opened::Encrypted(name);
     }
-    let readers: &[Opener<W>] = &[fat::open, exfat::open];
+    let readers: &[Opener<W>] = &[fat::open, exfat::open, ntfs::open];
     readers.iter().find_map(|reader| reader(window.again())).map_or(Opened::Unknown, Opened::FileSystem)
 }

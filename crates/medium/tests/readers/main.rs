@@ -11,6 +11,7 @@ mod hashed;
 mod image;
 mod mounts;
 mod mutations;
+mod ntfs;
 mod partition_tables;
 mod tree;
 mod trees;
