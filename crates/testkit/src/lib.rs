@@ -16,6 +16,7 @@ pub mod exfat;
 pub mod image;
 pub mod manifest;
 pub mod media;
+pub mod ntfs;
 pub mod office;
 pub mod pdf;
 pub mod program;

@@ -65,7 +65,8 @@ impl<W: Write> Entries<'_, '_, W> {
             return Ok(());
         }
         let mut names: Vec<Named> = file.names.iter().map(|name| (self.tree.place(name.parent), name_bytes(name.units.iter().copied()))).collect();
-        if let (true, Some(place), Some(first)) = (is_directory, self.tree.settled(number), names.first_mut()) {
+        // A directory that runs in a circle has been cut off it.
+        if let (true, Some(place), Some(first)) = (is_directory && number != ROOT, self.tree.settled(number), names.first_mut()) {
             first.0 = place;
         }
         if names.is_empty() {

@@ -3,7 +3,7 @@
 use crate::common::LIMITS;
 use crate::mounts::{Mount, run};
 use crate::trees::{Content, Tree, thousand};
-use crate::{common, hashed};
+use crate::hashed;
 use std::fs::File;
 use std::path::Path;
 

@@ -1,8 +1,7 @@
 //! What a reader sends, hashed as it comes: for contents that are larger than memory should be.
 
-use crate::trees::{Tree, hexadecimal};
+use crate::trees::{Hash, Tree};
 use medium::ReadLimits;
-use sha2::{Digest as _, Sha256};
 use std::convert::Infallible;
 use std::fs::File;
 use std::os::unix::net::UnixStream;
@@ -41,7 +40,7 @@ pub fn read(image: File, limits: ReadLimits) -> Told {
     let sending = std::thread::spawn(move || medium::image::read_image(image, limits, &mut FrameWriter::new(theirs)));
     let mut reader = FrameReader::new(ours);
     let mut told = Told { file_system: String::new(), entries: Vec::new() };
-    let mut open: Option<(usize, Sha256, u64)> = None;
+    let mut open: Option<(usize, Hash, u64)> = None;
     while let Some(frame) = reader.read_frame::<Answer>().unwrap() {
         match frame {
             Frame::Control(Answer::Volume(volume)) => told.file_system = plain(volume.file_system),
@@ -49,7 +48,10 @@ pub fn read(image: File, limits: ReadLimits) -> Told {
                 let parts: Vec<String> = path.into_iter().map(|part| model::escape_bytes(&plain(part))).collect();
                 told.entries.push((parts.join("/"), kind, size_bytes, None));
             }
-            Frame::Control(Answer::Content { index }) => open = Some((index as usize, Sha256::new(), 0)),
+            Frame::Control(Answer::Content { index }) => {
+                let size = told.entries[index as usize].2;
+                open = Some((index as usize, Hash::new(size), 0));
+            }
             Frame::Bytes(bytes) => {
                 let (_, hash, length) = open.as_mut().unwrap();
                 hash.update(&bytes);
@@ -57,7 +59,7 @@ pub fn read(image: File, limits: ReadLimits) -> Told {
             }
             Frame::Control(Answer::EntryEnd { failure, .. }) => {
                 let (index, hash, length) = open.take().unwrap();
-                told.entries[index].3 = Some((hexadecimal(hash), length, failure));
+                told.entries[index].3 = Some((hash.finish(), length, failure));
             }
             Frame::Control(Answer::InventoryEnd { .. }) => {}
             Frame::Control(other) => panic!("{other:?}"),

@@ -139,15 +139,17 @@ fn streams_links_and_special_files_are_entries() {
     assert_eq!(find("Brief.txt:Zone.Identifier"), (EntryKind::Stream, hash(b"[ZoneTransfer]\r\nZoneId=3\r\n")));
     assert_eq!(find("Brief.txt:lang"), (EntryKind::Stream, hash(&long)));
     assert_eq!(find("Ordner:versteckt"), (EntryKind::Stream, hash(b"am Ordner")));
-    assert_eq!(find("Ordner/Original"), (EntryKind::File, hash(b"drei Namen")));
-    assert_eq!((find("zweiter Name").0, find("Ordner/dritter Name").0), (EntryKind::Link, EntryKind::Link));
+    // The medium keeps the names of a file in an order of its own; whichever is first is the file.
+    let names = ["Ordner/Original", "zweiter Name", "Ordner/dritter Name"].map(find);
+    assert_eq!(names.iter().filter(|found| **found == (EntryKind::Link, None)).count(), 2);
+    assert!(names.contains(&(EntryKind::File, hash(b"drei Namen"))));
     for number in 0..60 {
         assert_eq!(find(&format!("viele:Strom {number:02}")), (EntryKind::Stream, hash(format!("Inhalt {number}").as_bytes())));
     }
     let links = told.entries.iter().filter(|entry| entry.1 == EntryKind::Link).count();
     assert_eq!((told.entries.len(), links), (1 + 2 + 2 + 3 + 1 + 60 + 60, 62));
     // 7-Zip lists the same streams.
-    let listing = run("7z", &["l", "-slt", image.to_str().unwrap()]);
+    let listing = run("7z", &["l", "-slt", "-sns", image.to_str().unwrap()]);
     let streams = |entry: &&(String, EntryKind, u64, Option<hashed::Hashed>)| entry.1 == EntryKind::Stream;
     for (path, ..) in told.entries.iter().filter(streams) {
         assert!(listing.contains(&format!("Path = {path}\n")), "{path}");
