@@ -20,6 +20,7 @@ mod seeds;
 mod sinks;
 mod stations;
 mod texts;
+mod volumes;
 mod wires;
 
 /// One parser under test.
@@ -84,4 +85,6 @@ targets! {
     write_report: finished::written_report, 8 << 10, seeds::texts;
     partitions: media::partitions, 64 << 10, seeds::partition_tables;
     fat: media::fat, 128 << 10, seeds::fat_volumes;
+    exfat: media::exfat, 96 << 10, volumes::exfat;
+    ntfs: media::ntfs, 128 << 10, volumes::ntfs;
 }

@@ -71,7 +71,25 @@ pub(crate) fn partitions(bytes: &[u8]) {
 }
 
 pub(crate) fn fat(bytes: &[u8]) {
-    let (file, _) = image(bytes);
+    read(image(bytes).0);
+}
+
+pub(crate) fn ntfs(bytes: &[u8]) {
+    read(image(bytes).0);
+}
+
+/// As it is, and with the checksums made right that a mutation breaks.
+pub(crate) fn exfat(bytes: &[u8]) {
+    let (file, length) = image(bytes);
+    let mut bytes = vec![0; length as usize];
+    file.read_exact_at(&mut bytes, 0).expect("memory can be read");
+    read(file);
+    testkit::exfat::straighten(&mut bytes);
+    read(image(&bytes).0);
+}
+
+/// Reads an image as the product does.
+fn read(file: File) {
     let mut frames = Vec::new();
     let done = medium::image::read_image(file, LIMITS, &mut FrameWriter::new(&mut frames));
     let told = told(&frames);

@@ -34,13 +34,20 @@ struct Outcomes {
 
 /// Reads variants of an image: bits, bytes and numbers changed where something is written, or its end cut off.
 fn mutate(image: &[u8], rounds: usize, straighten: Option<fn(&mut [u8])>, outcomes: &mut Outcomes) {
-    let places: Vec<usize> = (0..image.len()).filter(|at| image[*at] != 0).collect();
+    // What decides something: not the bytes of contents.
+    let content = pattern(3_000);
+    let decides = |at: &usize| image[*at] != 0 && !content.chunks(64).any(|piece| image[*at & !63..].starts_with(piece));
+    let places: Vec<usize> = (0..image.len()).filter(decides).collect();
+    // File records and directories more often than tables of letters and bitmaps.
+    let tells = |at: &&usize| image[**at & !1_023..].starts_with(b"FILE") || image[**at & !511..][..512].iter().step_by(32).any(|kind| *kind == 0x85);
+    let telling: Vec<usize> = places.iter().filter(tells).copied().collect();
     let file = tempfile::tempfile().unwrap();
     let original = read(image, image, &file);
     let mut random = Random(0x2026_0115);
     for round in 0..rounds {
         let mut bytes = image.to_vec();
         for _ in 0..=random.below(3) {
+            let places = if random.below(2) == 0 { &telling } else { &places };
             let at = places[random.below(places.len())];
             let at = (at + random.below(9)).saturating_sub(4).min(image.len() - 8);
             match random.below(4) {
@@ -106,7 +113,12 @@ fn exfat_volume() -> Vec<u8> {
     let deep = exfat::directory("Ordner", folder, inside.len());
     let outer = volume.chain(&deep);
     let set = exfat::Set { name: "Kette", attributes: 0x20, flags: exfat::ALLOCATED, first: chained, length: 3_000, valid: 1_700 };
-    let root = [set.entries(&[]), exfat::directory("außen", outer, deep.len()), exfat::file("Reihe", row, 3_000)];
+    let mut chains = set.entries(&[]);
+    for name in ["Kette 2", "Kette 3", "Kette 4", "Kette 5", "Kette 6"] {
+        let first = volume.chain(&pattern(3_000));
+        chains.extend(exfat::Set { name, first, valid: 3_000, ..set }.entries(&[]));
+    }
+    let root = [chains, exfat::directory("außen", outer, deep.len()), exfat::file("Reihe", row, 3_000)];
     volume.image(&root.concat())
 }
 
@@ -115,13 +127,13 @@ fn ntfs_volume() -> Vec<u8> {
     let mut volume = ntfs::Volume::new(48, 120);
     let (row, unit) = (volume.row(&pattern(3_000)), volume.row(&ntfs::packed(b'z', 2)));
     let piece = |begin, cluster| mapped("", 0, &Mapped { begin, runs: &[(Some(cluster), 2)], ..Mapped::whole(2_000) });
-    for number in 24..32 {
+    for number in 24..30 {
         let parent = if number == 24 { ROOT } else { number - 1 };
         volume.record(number, IN_USE | ntfs::DIRECTORY, 0, &[name(parent, &format!("Ordner {number}"))]);
     }
-    for number in 32..40 {
+    for number in 30..36 {
         let stream = resident(DATA, "Strom", 0, b"am Rande");
-        volume.record(number, IN_USE, 0, &[name(number - 8, "Datei"), name(ROOT, "auch"), resident(DATA, "", 0, b"kurz"), stream]);
+        volume.record(number, IN_USE, 0, &[name(number - 6, "Datei"), name(ROOT, "auch"), resident(DATA, "", 0, b"kurz"), stream]);
     }
     volume.file(40, "geteilt", &[list(&[(DATA, "", 0, 40), (DATA, "", 2, 41)]), piece(0, row)]);
     volume.record(41, IN_USE, 40, &[piece(2, row + 2)]);
@@ -137,7 +149,7 @@ fn thousands_of_broken_exfat_volumes_end_within_their_limits() {
     let mut outcomes = Outcomes::default();
     mutate(&exfat_volume(), ROUNDS, Some(exfat::straighten), &mut outcomes);
     println!("{outcomes:?}");
-    assert!(outcomes.variants >= 2_000 && outcomes.unknown > 20 && outcomes.lines > 200 && outcomes.broken_off > 100, "{outcomes:?}");
+    assert!(outcomes.variants >= 2_000 && outcomes.unknown > 10 && outcomes.lines > 200 && outcomes.broken_off > 30, "{outcomes:?}");
 }
 
 #[test]
@@ -145,7 +157,7 @@ fn thousands_of_broken_ntfs_volumes_end_within_their_limits() {
     let mut outcomes = Outcomes::default();
     mutate(&ntfs_volume(), ROUNDS, None, &mut outcomes);
     println!("{outcomes:?}");
-    assert!(outcomes.variants >= 2_000 && outcomes.unknown > 20 && outcomes.lines > 200 && outcomes.broken_off > 100, "{outcomes:?}");
+    assert!(outcomes.variants >= 2_000 && outcomes.unknown > 10 && outcomes.lines > 200 && outcomes.broken_off > 30, "{outcomes:?}");
 }
 
 #[test]

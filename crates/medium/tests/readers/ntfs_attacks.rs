@@ -333,7 +333,7 @@ fn what_hides_in_the_volumes_own_files_is_told() {
             "Datei",
         ]
     );
-    assert_eq!(sent.digests().len(), 10);
+    assert_eq!(sent.digests().len(), 11);
 }
 
 #[test]
