@@ -21,6 +21,7 @@ mod sinks;
 mod stations;
 mod texts;
 mod volumes;
+mod windows_volumes;
 mod wires;
 
 /// One parser under test.
@@ -85,6 +86,8 @@ targets! {
     write_report: finished::written_report, 8 << 10, seeds::texts;
     partitions: media::partitions, 64 << 10, seeds::partition_tables;
     fat: media::volume, 128 << 10, seeds::fat_volumes;
+    exfat: media::exfat, 96 << 10, windows_volumes::exfat;
+    ntfs: media::volume, 128 << 10, windows_volumes::ntfs;
     iso: media::volume, 128 << 10, volumes::discs;
     udf: media::udf, 128 << 10, volumes::udf_volumes;
     ext: media::volume, 128 << 10, volumes::ext_volumes;

@@ -4,7 +4,7 @@ use crate::assembly::{checked_descriptors, checked_gpt};
 use medium::{ByteSource, ReadLimits};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use wire::{Answer, Frame, FrameReader, FrameWriter};
 
@@ -89,6 +89,17 @@ pub(crate) fn udf(bytes: &[u8]) {
     read(changed_image(bytes, |run| run.chunks_mut(SECTOR).for_each(checked_descriptors)).0);
 }
 
+/// As it is, and with the checksums made right that a mutation breaks.
+pub(crate) fn exfat(bytes: &[u8]) {
+    let (file, length) = image(bytes);
+    let mut bytes = vec![0; length as usize];
+    FileExt::read_exact_at(&file, &mut bytes, 0).expect("memory can be read");
+    read(file);
+    testkit::exfat::straighten(&mut bytes);
+    read(image(&bytes).0);
+}
+
+/// Reads an image as the product does.
 fn read(file: File) {
     let mut frames = Vec::new();
     let done = medium::image::read_image(file, LIMITS, &mut FrameWriter::new(&mut frames));

@@ -9,15 +9,18 @@
 mod bytes;
 mod cache;
 mod encrypted;
+mod exfat;
 mod ext;
 mod fat;
 pub mod image;
 mod iso;
+mod ntfs;
 pub mod partitions;
 mod pieces;
 mod stream;
 pub mod tree;
 mod udf;
+mod utf16;
 mod volume;
 mod walk;
 

@@ -83,7 +83,12 @@ impl<'a, W: Write> Inventory<'a, W> {
 
     /// Whether a directory at this path (its components) may be descended into.
     pub(crate) fn may_descend(&self, path: &[Vec<u8>]) -> bool {
-        path.len() < self.limits.max_depth as usize
+        self.has_depth(path.len())
+    }
+
+    /// Whether a directory so many levels deep may be descended into.
+    pub(crate) const fn has_depth(&self, levels: usize) -> bool {
+        levels < self.limits.max_depth as usize
     }
 
     /// Sends a part of the medium that no reader looks into.

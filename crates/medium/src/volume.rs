@@ -4,7 +4,7 @@
 
 use crate::cache::Window;
 use crate::stream::{Inventory, ReadError, ReadLimits};
-use crate::{encrypted, ext, fat, iso, udf};
+use crate::{encrypted, exfat, ext, fat, iso, ntfs, udf};
 use std::io::Write;
 use wire::FrameWriter;
 
@@ -49,6 +49,6 @@ pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
     if let Some(name) = encrypted::recognise(window) {
         return Opened::Encrypted(name);
     }
-    let readers: [Reader<W>; 4] = [fat::open, iso::open, udf::open, ext::open];
+    let readers: [Reader<W>; 6] = [fat::open, exfat::open, ntfs::open, iso::open, udf::open, ext::open];
     readers.iter().find_map(|reader| reader(window.again())).map_or(Opened::Unknown, Opened::FileSystem)
 }

@@ -12,9 +12,11 @@
 pub mod archive;
 pub mod bits;
 pub mod container;
+pub mod exfat;
 pub mod image;
 pub mod manifest;
 pub mod media;
+pub mod ntfs;
 pub mod office;
 pub mod pdf;
 pub mod program;

@@ -4,16 +4,24 @@
 
 mod attacks;
 mod common;
+mod exfat;
+mod exfat_attacks;
 mod ext;
 mod ext_attacks;
 mod foreign;
+mod hashed;
 mod hostile;
 mod image;
 mod iso;
 mod iso_attacks;
+mod mounts;
+mod mutated;
 mod mutations;
+mod ntfs;
+mod ntfs_attacks;
 mod partition_tables;
 mod tree;
+mod trees;
 mod udf;
 mod udf_writer;
 mod unix_trees;
