@@ -20,6 +20,7 @@ mod seeds;
 mod sinks;
 mod stations;
 mod texts;
+mod unlock;
 mod wires;
 
 /// One parser under test.
@@ -84,4 +85,5 @@ targets! {
     write_report: finished::written_report, 8 << 10, seeds::texts;
     partitions: media::partitions, 64 << 10, seeds::partition_tables;
     fat: media::fat, 128 << 10, seeds::fat_volumes;
+    unlock: unlock::unlock, 768 << 10, unlock::seeds;
 }

@@ -24,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
+use wire::Secret;
 
 mod arrivals;
 pub(crate) mod budget;
@@ -43,6 +44,8 @@ pub struct Order {
     pub source: PathBuf,
     /// Where the release goes.
     pub release_to: PathBuf,
+    /// Passwords and recovery keys for encrypted volumes of the medium; they go to the reader and nowhere else.
+    pub keys: Vec<Secret>,
 }
 
 /// How an item ended, before the release is written.
@@ -201,6 +204,7 @@ impl<'a> Session<'a> {
             shown,
             kind,
             spool,
+            keys: order.keys.clone(),
         };
         let session = Self {
             station,

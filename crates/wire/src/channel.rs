@@ -9,19 +9,26 @@ use rustix::net::{
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use zeroize::Zeroizing;
+
+/// `version u8 | length u32`.
+const HEAD_BYTES: usize = 5;
 
 /// Sends a request, with the descriptor it works on.
 ///
 /// # Errors
 /// When the worker is gone or the request cannot be encoded.
 pub fn send_request(channel: impl AsFd, request: &Request, descriptor: Option<BorrowedFd<'_>>) -> Result<(), WireError> {
-    let payload = postcard::to_stdvec(request).map_err(|_| WireError::Encode)?;
-    if payload.len() > MAX_FRAME_BYTES {
-        return Err(WireError::Length(payload.len() as u64));
+    let length = postcard::experimental::serialized_size(request).map_err(|_| WireError::Encode)?;
+    if length > MAX_FRAME_BYTES {
+        return Err(WireError::Length(length as u64));
     }
-    let mut frame = vec![VERSION];
-    frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    frame.extend_from_slice(&payload);
+    // Made in its full length at once: a buffer that grows leaves copies of a secret behind.
+    let mut frame = Zeroizing::new(vec![0u8; HEAD_BYTES + length]);
+    let (head, payload) = frame.split_at_mut(HEAD_BYTES);
+    let [a, b, c, d] = (length as u32).to_le_bytes();
+    head.copy_from_slice(&[VERSION, a, b, c, d]);
+    postcard::to_slice(request, payload).map_err(|_| WireError::Encode)?;
     let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -42,7 +49,7 @@ pub fn send_request(channel: impl AsFd, request: &Request, descriptor: Option<Bo
 /// # Errors
 /// When the frame or its descriptors are not as they must be.
 pub fn receive_request(channel: impl AsFd) -> Result<Option<(Request, Option<OwnedFd>)>, WireError> {
-    let mut head = [0u8; 5];
+    let mut head = [0u8; HEAD_BYTES];
     let mut descriptors = Vec::new();
     if !fill(&channel, &mut head, &mut descriptors)? {
         return Ok(None);
@@ -55,7 +62,7 @@ pub fn receive_request(channel: impl AsFd) -> Result<Option<(Request, Option<Own
     if length > MAX_FRAME_BYTES {
         return Err(WireError::Length(length as u64));
     }
-    let mut payload = vec![0u8; length];
+    let mut payload = Zeroizing::new(vec![0u8; length]);
     if length > 0 && !fill(&channel, &mut payload, &mut descriptors)? {
         return Err(WireError::Ended);
     }

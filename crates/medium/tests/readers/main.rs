@@ -9,3 +9,6 @@ mod image;
 mod mutations;
 mod partition_tables;
 mod tree;
+mod unlock;
+mod unlock_bitlocker;
+mod unlock_mutations;

@@ -4,6 +4,7 @@ mod doctor;
 mod look;
 mod process;
 mod rules;
+mod secrets;
 
 use crate::cli::{Audit, Cli, Command, Policy, Quarantine, Rules};
 use crate::settings::ConfigurationError;
