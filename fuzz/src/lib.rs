@@ -20,6 +20,7 @@ mod seeds;
 mod sinks;
 mod stations;
 mod texts;
+mod unlock;
 mod volumes;
 mod windows_volumes;
 mod wires;
@@ -91,4 +92,5 @@ targets! {
     iso: media::volume, 128 << 10, volumes::discs;
     udf: media::udf, 128 << 10, volumes::udf_volumes;
     ext: media::volume, 128 << 10, volumes::ext_volumes;
+    unlock: unlock::unlock, 768 << 10, unlock::seeds;
 }

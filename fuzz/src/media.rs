@@ -8,14 +8,14 @@ use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use wire::{Answer, Frame, FrameReader, FrameWriter};
 
-const LIMITS: ReadLimits = ReadLimits { max_entries: 150, max_depth: 8, max_file_bytes: 64 << 10 };
+pub(crate) const LIMITS: ReadLimits = ReadLimits { max_entries: 150, max_depth: 8, max_file_bytes: 64 << 10 };
 /// First bytes of the sparse form of an image.
 pub(crate) const SPARSE: &[u8; 4] = b"SPRS";
 const SECTOR: usize = 512;
 
 /// An image in the sparse form (`SPRS`, number of sectors, then runs: first sector, number of sectors, their bytes; all
 /// numbers 32-bit little-endian), which makes a volume of many MiB a small input; other bytes are an image as they are.
-fn image(bytes: &[u8]) -> (File, u64) {
+pub(crate) fn image(bytes: &[u8]) -> (File, u64) {
     changed_image(bytes, |_| {})
 }
 
@@ -103,8 +103,13 @@ pub(crate) fn exfat(bytes: &[u8]) {
 fn read(file: File) {
     let mut frames = Vec::new();
     let done = medium::image::read_image(file, LIMITS, &mut FrameWriter::new(&mut frames));
-    let told = told(&frames);
-    if done.is_ok() {
+    check_told(&frames, done.is_ok());
+}
+
+/// What a reader said keeps its limits, and when it came to its end every file has an answer.
+pub(crate) fn check_told(frames: &[u8], ended: bool) {
+    let told = told(frames);
+    if ended {
         assert!(told.ended, "an inventory without its end");
         assert_eq!(told.contents, told.files, "files without an answer");
     }

@@ -1,13 +1,14 @@
 //! A medium as bytes (a disk or a raw image of one): partitions, then the file systems in them.
 
 use crate::cache::{ByteSource, Window};
+use crate::encrypted::{self, Attempts};
 use crate::partitions::{self, Partition};
 use crate::stream::{Inventory, ReadError, ReadLimits};
 use crate::volume::{self, FileSystem, Opened};
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write};
 use std::rc::Rc;
-use wire::{Answer, AreaKind, EntryKind, Foreign, FrameWriter, VolumeInfo};
+use wire::{Answer, AreaKind, EntryKind, Foreign, FrameWriter, Locked, Unlock, VolumeInfo};
 
 /// Walks an image and sends everything in it.
 ///
@@ -16,7 +17,15 @@ use wire::{Answer, AreaKind, EntryKind, Foreign, FrameWriter, VolumeInfo};
 ///
 /// # Errors
 /// [`ReadError`]: nothing readable at all, a limit, or the supervisor gone.
-pub fn read_image<W: Write>(mut file: File, limits: ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
+pub fn read_image<W: Write>(file: File, limits: ReadLimits, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
+    unlock_image(file, limits, &Unlock::default(), out)
+}
+
+/// As [`read_image`], with keys: they are tried on every encrypted volume, and what is in one that opens is read.
+///
+/// # Errors
+/// As there. A volume that stays closed is an entry, not an error.
+pub fn unlock_image<W: Write>(mut file: File, limits: ReadLimits, unlock: &Unlock, out: &mut FrameWriter<W>) -> Result<(), ReadError> {
     // Not from the metadata: those of a block device say 0.
     let length = file.seek(SeekFrom::End(0)).map_err(|_| ReadError::Source { offset: 0 })?;
     let bytes: Rc<dyn ByteSource> = Rc::new(file);
@@ -24,6 +33,7 @@ pub fn read_image<W: Write>(mut file: File, limits: ReadLimits, out: &mut FrameW
     let several = listing.partitions.iter().filter(|partition| !partition.extended).count() > 1;
     let mut inventory = Inventory::new(out, limits);
     let mut volumes: Vec<Box<dyn FileSystem<W>>> = Vec::new();
+    let mut tries_left = unlock.limits.max_tries;
     for partition in &listing.partitions {
         let name = name_of(partition, &listing.partitions);
         if partition.extended {
@@ -32,9 +42,11 @@ pub fn read_image<W: Write>(mut file: File, limits: ReadLimits, out: &mut FrameW
             continue;
         }
         let window = Window::new(Rc::clone(&bytes), partition.offset_bytes, partition.size_bytes);
-        let (kind, size_bytes) = match volume::open(&window) {
+        let found = open_volume(&window, unlock, &mut tries_left, &mut inventory)?;
+        let (kind, size_bytes) = match found.opened {
             Opened::FileSystem(mut volume) => {
-                announce(&mut inventory, partition, volume.kind(), true)?;
+                let within = found.container.map_or_else(String::new, |container| format!(" in {container}"));
+                announce(&mut inventory, partition, &format!("{}{within}", volume.kind()), true)?;
                 let root = if several { vec![name] } else { Vec::new() };
                 if several {
                     inventory.entry(&root, EntryKind::Directory, 0)?;
@@ -45,10 +57,10 @@ pub fn read_image<W: Write>(mut file: File, limits: ReadLimits, out: &mut FrameW
             }
             Opened::Encrypted(kind) => {
                 announce(&mut inventory, partition, kind, false)?;
-                (AreaKind::Encrypted, partition.size_bytes)
+                (AreaKind::Encrypted(found.locked), partition.size_bytes)
             }
             Opened::Unknown => {
-                announce(&mut inventory, partition, &partition.kind, false)?;
+                announce(&mut inventory, partition, found.container.unwrap_or(&partition.kind), false)?;
                 (AreaKind::Unknown, partition.size_bytes)
             }
         };
@@ -63,6 +75,40 @@ pub fn read_image<W: Write>(mut file: File, limits: ReadLimits, out: &mut FrameW
     }
     inventory.end()?;
     volumes.iter().try_for_each(|volume| volume.send_files(&limits, out))
+}
+
+/// A volume, opened as far as the keys go.
+struct Found<W> {
+    opened: Opened<W>,
+    /// The encrypted volume it lies in.
+    container: Option<&'static str>,
+    /// Why it stays closed, if it does.
+    locked: Locked,
+}
+
+fn open_volume<W: Write>(
+    window: &Window,
+    unlock: &Unlock,
+    tries_left: &mut u32,
+    inventory: &mut Inventory<'_, W>,
+) -> Result<Found<W>, ReadError> {
+    let kind = match volume::open(window) {
+        Opened::Encrypted(kind) => kind,
+        opened => return Ok(Found { opened, container: None, locked: Locked::NoKey }),
+    };
+    let mut told = Ok(());
+    let mut trying = || {
+        if told.is_ok() {
+            told = inventory.announce(&Answer::Trying);
+        }
+    };
+    let plain = encrypted::unlock(kind, window, &mut Attempts::new(unlock, tries_left, &mut trying));
+    told?;
+    Ok(match plain {
+        // One inside of another would cost its tries once more.
+        Ok(plain) => Found { opened: volume::open(&plain), container: Some(kind), locked: Locked::Unsupported },
+        Err(locked) => Found { opened: Opened::Encrypted(kind), container: None, locked },
+    })
 }
 
 /// `partition N`; numbers that two tables give are told apart.

@@ -50,5 +50,6 @@ pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
         return Opened::Encrypted(name);
     }
     let readers: [Reader<W>; 6] = [fat::open, exfat::open, ntfs::open, iso::open, udf::open, ext::open];
-    readers.iter().find_map(|reader| reader(window.again())).map_or(Opened::Unknown, Opened::FileSystem)
+    let known = readers.iter().find_map(|reader| reader(window.again())).map(Opened::FileSystem);
+    known.or_else(|| encrypted::recognise_by_copy(window).map(Opened::Encrypted)).unwrap_or(Opened::Unknown)
 }

@@ -18,6 +18,8 @@ pub struct Policy {
     pub scan: ScanPolicy,
     /// Rendering and writing.
     pub convert: ConvertPolicy,
+    /// Opening encrypted volumes.
+    pub unlock: UnlockPolicy,
     /// What a worker may cost.
     pub worker: WorkerPolicy,
     /// Names in the release.
@@ -174,6 +176,28 @@ impl Default for ConvertPolicy {
     }
 }
 
+/// Opening encrypted volumes, when somebody gives a password or recovery key. The numbers of a derivation stand in the
+/// volume's own header.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UnlockPolicy {
+    /// Memory of one Argon2 derivation, MiB.
+    pub max_kdf_memory_mib: u32,
+    /// Memory times passes of one Argon2 derivation, MiB.
+    pub max_kdf_fill_mib: u32,
+    /// Rounds of one PBKDF2 derivation, or of BitLocker's (1048576).
+    pub max_kdf_iterations: u32,
+    /// Derivations on one medium, over all keys and all key slots.
+    pub max_tries: u32,
+}
+
+impl Default for UnlockPolicy {
+    fn default() -> Self {
+        // cryptsetup takes at most 1 GiB and four to ten passes over it, and up to some ten million rounds on a fast machine.
+        Self { max_kdf_memory_mib: 1_024, max_kdf_fill_mib: 32_768, max_kdf_iterations: 50_000_000, max_tries: 256 }
+    }
+}
+
 /// What a worker may cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -309,6 +333,8 @@ impl Policy {
         bounds("worker.seconds_per_mib", self.worker.seconds_per_mib.into(), 0..=3_600, "between 0 and 3600")?;
         bounds("worker.memory_bytes", self.worker.memory_bytes, 256 << 20..=1 << 40, "between 268435456 and 1099511627776")?;
         bounds("worker.office_memory_bytes", self.worker.office_memory_bytes, 1 << 30..=1 << 40, "between 1073741824 and 1099511627776")?;
+        bounds("unlock.max_kdf_memory_mib", self.unlock.max_kdf_memory_mib.into(), 1..=65_536, "between 1 and 65536")?;
+        bounds("unlock.max_tries", self.unlock.max_tries.into(), 0..=100_000, "between 0 and 100000")?;
         bounds("release.max_name_units", self.release.max_name_units.into(), 32..=255, "between 32 and 255")?;
         bounds("release.max_path_units", self.release.max_path_units.into(), 100..=32_000, "between 100 and 32000")?;
         if self.scan.blocked_sha256.iter().any(|hex| crate::Digest::from_hex(hex).is_none()) {

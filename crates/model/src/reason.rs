@@ -62,6 +62,12 @@ coded_enum! {
         Unpartitioned = "unpartitioned",
         /// An encrypted volume nobody gave the key of.
         EncryptedVolume = "encrypted-volume",
+        /// An encrypted volume that none of the keys given opens.
+        KeyDoesNotFit = "key-does-not-fit",
+        /// A volume that is encrypted in a way nothing here opens, or too broken to open.
+        VolumeNotOpened = "volume-not-opened",
+        /// An encrypted volume whose key costs more to try than the policy allows.
+        UnlockLimit = "unlock-limit",
     }
 }
 
@@ -107,6 +113,9 @@ impl Reason {
             Self::Volume => ("Bereich des Datenträgers ohne lesbares Dateisystem.", "Area of the medium without a readable file system."),
             Self::Unpartitioned => ("Bereich des Datenträgers ohne Partition; nicht gelesen.", "Area of the medium outside of any partition; not read."),
             Self::EncryptedVolume => ("Verschlüsselter Bereich; nichts daraus wurde gelesen. Bitte das Kennwort oder den Wiederherstellungsschlüssel angeben und erneut einlegen.", "Encrypted volume; nothing of it was read. Give its password or recovery key and insert the medium again."),
+            Self::KeyDoesNotFit => ("Verschlüsselter Bereich; das angegebene Kennwort oder der Wiederherstellungsschlüssel passt nicht, nichts daraus wurde gelesen. Bitte prüfen und den Datenträger erneut einlegen.", "Encrypted volume; the password or recovery key given does not fit, nothing of it was read. Check it and insert the medium again."),
+            Self::VolumeNotOpened => ("Verschlüsselter Bereich, der beschädigt oder auf eine hier nicht unterstützte Art verschlüsselt ist; nichts daraus wurde gelesen. Bitte die IT-Sicherheit ansprechen.", "Encrypted volume that is damaged, or encrypted in a way not supported here; nothing of it was read. Talk to the security team."),
+            Self::UnlockLimit => ("Verschlüsselter Bereich; den Schlüssel zu prüfen kostet mehr, als die Richtlinie erlaubt, nichts daraus wurde gelesen. Bitte die IT-Sicherheit ansprechen.", "Encrypted volume; trying the key costs more than the policy allows, nothing of it was read. Talk to the security team."),
         };
         ReasonText { de: de.into(), en: en.into() }
     }

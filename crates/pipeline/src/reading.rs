@@ -5,7 +5,7 @@ use crate::session::Order;
 use crate::session::budget::{Reached, SessionBudget};
 use crate::source::{Attached, DeviceSource};
 use crate::workers::{Conversation, Heard, Trouble};
-use model::policy::Policy;
+use model::policy::{Policy, WorkerPolicy};
 use model::report::{Volume, VolumeRemark};
 use model::{Effect, Finding, FindingCode, Reason, Untrusted, escape_text};
 use sandbox::Role;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
-use wire::{Answer, EntryKind, Failure, Foreign, Request};
+use wire::{Answer, EntryKind, Failure, Foreign, Request, Secret, Unlock, UnlockLimits};
 
 /// What a source is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +80,8 @@ pub(crate) struct Reading {
     pub(crate) shown: String,
     pub(crate) spool: Arc<Spool>,
     pub(crate) budget: SessionBudget,
+    /// For encrypted volumes; wiped when reading has ended.
+    pub(crate) keys: Vec<Secret>,
 }
 
 /// What a source is, and its size. A device is not touched: its first opening comes after the record.
@@ -180,16 +182,38 @@ impl Reading {
             reader.ask(&Request::ReadTree { max_entries, max_depth, max_file_bytes }, None)?;
             Ok(reader)
         } else {
+            let unlock = self.unlock(&mut limits);
             let mut reader = Conversation::start(&self.worker, Role::Read, &limits, day, None)?;
-            reader.ask(&Request::ReadImage { max_entries, max_depth, max_file_bytes }, Some(source.as_fd()))?;
+            reader.ask(&Request::ReadImage { max_entries, max_depth, max_file_bytes, unlock }, Some(source.as_fd()))?;
             Ok(reader)
         }
     }
 
+    /// The keys with what they may cost; the reader gets the memory for that.
+    fn unlock(&self, worker: &mut WorkerPolicy) -> Unlock {
+        let policy = &self.policy.unlock;
+        let limits = UnlockLimits {
+            max_kdf_memory_mib: policy.max_kdf_memory_mib,
+            max_kdf_fill_mib: policy.max_kdf_fill_mib,
+            max_kdf_iterations: policy.max_kdf_iterations,
+            max_tries: policy.max_tries,
+        };
+        if !self.keys.is_empty() {
+            // BOUND: what a reader needs beside Argon2 is far below 256 MiB.
+            worker.memory_bytes = worker.memory_bytes.max((u64::from(policy.max_kdf_memory_mib) + 256) << 20);
+        }
+        Unlock::new(self.keys.clone(), limits)
+    }
+
     pub(crate) fn inventory(&self, reader: &mut Conversation, arrivals: &Outlet<'_>) -> Result<u32, Trouble> {
-        let mut met = 0u32;
+        let (mut met, mut tries) = (0u32, 0u32);
         loop {
             let arrival = match reader.hear()? {
+                // Only that it lives; how many of them may come is bounded by `unlock.max_tries`.
+                Heard::Answer(Answer::Trying) if tries < self.policy.unlock.max_tries => {
+                    tries += 1;
+                    continue;
+                }
                 Heard::Answer(Answer::Volume(volume)) => {
                     let shown = |text: Foreign<String>| text.into_untrusted().escaped().chars().take(64).collect();
                     let readable = volume.readable;

@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
+use wire::Secret;
 
 mod arrivals;
 pub(crate) mod budget;
@@ -47,6 +48,8 @@ pub struct Order {
     pub device: Option<Arc<dyn DeviceSource>>,
     /// Where the release goes.
     pub release_to: PathBuf,
+    /// Passwords and recovery keys for encrypted volumes of the medium; they go to the reader and nowhere else.
+    pub keys: Vec<Secret>,
 }
 
 /// How an item ended, before the release is written.
@@ -206,6 +209,7 @@ impl<'a> Session<'a> {
             device: order.device.clone(),
             shown,
             spool,
+            keys: order.keys.clone(),
         };
         let session = Self {
             station,

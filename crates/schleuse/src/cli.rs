@@ -83,6 +83,10 @@ pub struct Process {
     /// The ClamAV daemon: auto, unix:PATH or tcp:HOST:PORT.
     #[arg(long, value_name = "ADDRESS", default_value = "auto")]
     pub clamd: ClamdAddress,
+    /// Read passwords or recovery keys for encrypted volumes (LUKS, BitLocker) from standard input, one a line, until its
+    /// end or an empty line. They are not shown, not stored, and tried on every encrypted volume of the medium.
+    #[arg(long)]
+    pub unlock_stdin: bool,
     /// Also write the session report (JSON) here.
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,

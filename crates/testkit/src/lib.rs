@@ -12,6 +12,7 @@
 pub mod archive;
 pub mod bits;
 pub mod container;
+pub mod encrypted;
 pub mod exfat;
 pub mod image;
 pub mod manifest;

@@ -12,6 +12,10 @@ use serde::de::DeserializeOwned;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use zeroize::Zeroizing;
+
+/// `version u8 | length u32`.
+const HEAD_BYTES: usize = 5;
 
 /// Sends a request, with the descriptor it works on.
 ///
@@ -66,13 +70,16 @@ pub fn receive_mount_answer(channel: impl AsFd) -> Result<(MountAnswer, Option<O
 }
 
 fn send(channel: impl AsFd, message: &impl Serialize, descriptor: Option<BorrowedFd<'_>>, max_bytes: usize) -> Result<(), WireError> {
-    let payload = postcard::to_stdvec(message).map_err(|_| WireError::Encode)?;
-    if payload.len() > max_bytes {
-        return Err(WireError::Length(payload.len() as u64));
+    let length = postcard::experimental::serialized_size(message).map_err(|_| WireError::Encode)?;
+    if length > max_bytes {
+        return Err(WireError::Length(length as u64));
     }
-    let mut frame = vec![VERSION];
-    frame.extend_from_slice(&(payload.len() as u32).to_le_bytes());
-    frame.extend_from_slice(&payload);
+    // Made in its full length at once: a buffer that grows leaves copies of a secret behind.
+    let mut frame = Zeroizing::new(vec![0u8; HEAD_BYTES + length]);
+    let (head, payload) = frame.split_at_mut(HEAD_BYTES);
+    let [a, b, c, d] = (length as u32).to_le_bytes();
+    head.copy_from_slice(&[VERSION, a, b, c, d]);
+    postcard::to_slice(message, payload).map_err(|_| WireError::Encode)?;
     let descriptors: Vec<BorrowedFd<'_>> = descriptor.into_iter().collect();
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
     let mut ancillary = SendAncillaryBuffer::new(&mut space);
@@ -89,7 +96,7 @@ fn send(channel: impl AsFd, message: &impl Serialize, descriptor: Option<Borrowe
 }
 
 fn receive<T: DeserializeOwned>(channel: impl AsFd, max_bytes: usize) -> Result<Option<(T, Option<OwnedFd>)>, WireError> {
-    let mut head = [0u8; 5];
+    let mut head = [0u8; HEAD_BYTES];
     let mut descriptors = Vec::new();
     if !fill(&channel, &mut head, &mut descriptors)? {
         return Ok(None);
@@ -102,7 +109,7 @@ fn receive<T: DeserializeOwned>(channel: impl AsFd, max_bytes: usize) -> Result<
     if length > max_bytes {
         return Err(WireError::Length(length as u64));
     }
-    let mut payload = vec![0u8; length];
+    let mut payload = Zeroizing::new(vec![0u8; length]);
     if length > 0 && !fill(&channel, &mut payload, &mut descriptors)? {
         return Err(WireError::Ended);
     }

@@ -1,6 +1,7 @@
 //! What supervisor and worker say to each other.
 
 use crate::foreign::Foreign;
+use crate::secret::Unlock;
 use model::report::VolumeRemark;
 use model::{ActiveContent, Effect, FindingCode, Format};
 use serde::{Deserialize, Serialize};
@@ -72,8 +73,8 @@ pub enum Request {
         /// Most bytes decoded per stream.
         max_bytes: u64,
     },
-    /// `read`: walk an image behind the descriptor. → [`Answer::Volume`]*, [`Answer::Entry`]* (the inventory, in order),
-    /// [`Answer::InventoryEnd`]; then per regular file [`Answer::Content`], bytes, [`Answer::EntryEnd`]; then [`Answer::Done`].
+    /// `read`: walk an image behind the descriptor. → [`Answer::Volume`]*, [`Answer::Entry`]* (the inventory, in order, with
+    /// [`Answer::Trying`] between), [`Answer::InventoryEnd`]; then per regular file [`Answer::Content`], bytes, [`Answer::EntryEnd`]; then [`Answer::Done`].
     ReadImage {
         /// Most entries.
         max_entries: u32,
@@ -81,6 +82,8 @@ pub enum Request {
         max_depth: u32,
         /// Largest file that is read; a larger one ends with [`Failure::Limit`] and no bytes.
         max_file_bytes: u64,
+        /// What encrypted volumes are opened with.
+        unlock: Unlock,
     },
     /// `tree`: walk the directory the worker was started with; no descriptor. Answers as for an image.
     ReadTree {
@@ -245,6 +248,8 @@ pub enum Answer {
     },
     /// A volume of an image.
     Volume(VolumeInfo),
+    /// A key is being tried on an encrypted volume; this takes seconds.
+    Trying,
     /// The inventory is complete.
     InventoryEnd {
         /// Entries.
@@ -334,7 +339,40 @@ pub enum AreaKind {
     /// A volume no reader knows, or one too broken to open.
     Unknown,
     /// An encrypted volume that was not opened.
-    Encrypted,
+    Encrypted(Locked),
+}
+
+/// Why an encrypted volume stays closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Locked {
+    /// No key was given.
+    NoKey,
+    /// None of the keys given fits.
+    WrongKey,
+    /// It is encrypted in a way no reader here knows.
+    Unsupported,
+    /// Its headers are broken.
+    Damaged,
+    /// Trying a key would cost more than the policy allows.
+    Limit {
+        /// Which number of the policy.
+        limit: UnlockLimit,
+        /// What the volume asks for.
+        wanted: u64,
+    },
+}
+
+/// A number of the policy that ends the opening of a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum UnlockLimit {
+    /// `unlock.max_kdf_memory_mib`.
+    KdfMemory,
+    /// `unlock.max_kdf_fill_mib`.
+    KdfFill,
+    /// `unlock.max_kdf_iterations`.
+    KdfIterations,
+    /// `unlock.max_tries`.
+    Tries,
 }
 
 /// What identification and scanning saw.

@@ -67,9 +67,9 @@ pub fn serve<W: Write>(
         (Role::Verify, Request::Verify { kind, max_pages, max_bytes }, Some(input)) => {
             with_bytes(input, out, |bytes, out| out.control(&judge(&bytes, kind, max_pages, max_bytes)))
         }
-        (Role::Read, Request::ReadImage { max_entries, max_depth, max_file_bytes }, Some(input)) => {
+        (Role::Read, Request::ReadImage { max_entries, max_depth, max_file_bytes, unlock }, Some(input)) => {
             let limits = ReadLimits { max_entries, max_depth, max_file_bytes };
-            let done = medium::image::read_image(input, limits, out);
+            let done = medium::image::unlock_image(input, limits, &unlock, out);
             finish_reading(done, out)
         }
         (Role::Tree, Request::ReadTree { max_entries, max_depth, max_file_bytes }, None) => {

@@ -100,7 +100,7 @@ fn guid(bytes: &[u8]) -> String {
 }
 
 /// CRC-32 as in IEEE 802.3, bit by bit: at most a mebibyte goes through it.
-fn crc32(bytes: &[u8]) -> u32 {
+pub(crate) fn crc32(bytes: &[u8]) -> u32 {
     let shift = |crc: u32, _| if crc & 1 == 0 { crc >> 1 } else { (crc >> 1) ^ 0xEDB8_8320 };
     !bytes.iter().fold(u32::MAX, |crc, byte| (0..8).fold(crc ^ u32::from(*byte), shift))
 }

@@ -6,6 +6,8 @@
 mod gpt;
 mod mbr;
 
+pub(crate) use gpt::crc32;
+
 use crate::cache::{ByteSource, Window};
 use model::report::VolumeRemark;
 use std::io;

@@ -47,6 +47,7 @@ impl Sent {
         let mut answers = std::iter::from_fn(move || reader.read_frame::<Answer>().unwrap());
         loop {
             match answers.next() {
+                Some(Frame::Control(Answer::Trying)) => {}
                 Some(Frame::Control(Answer::Volume(v))) => {
                     sent.remarks.push(v.remarks);
                     sent.volumes.push((plain(v.scheme), v.number, plain(v.file_system), v.readable));

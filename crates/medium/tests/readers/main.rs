@@ -25,3 +25,6 @@ mod trees;
 mod udf;
 mod udf_writer;
 mod unix_trees;
+mod unlock;
+mod unlock_bitlocker;
+mod unlock_mutations;

@@ -10,11 +10,12 @@ use crate::transition::Transition;
 use crate::workers::MemberContent;
 use audit::events;
 use model::item::Provenance;
+use model::policy::UnlockPolicy;
 use model::report::{ItemLine, Outcome, Volume};
 use model::{Effect, Finding, FindingCode, Format, Item, Reason, Untrusted};
 use serde_json::json;
 use spool::SpoolFile;
-use wire::{AreaKind, EntryKind, Failure};
+use wire::{AreaKind, EntryKind, Failure, Locked, UnlockLimit};
 
 impl Session<'_> {
     pub(super) fn arrived(&mut self, arrival: Arrival) -> Result<(), StationFault> {
@@ -96,8 +97,9 @@ impl Session<'_> {
             EntryKind::Area(AreaKind::Unpartitioned) => (Outcome::Structural, Reason::Unpartitioned, None),
             EntryKind::Area(AreaKind::Extended) => (Outcome::Structural, Reason::Volume, None),
             EntryKind::Area(AreaKind::Unknown) => (Outcome::Unreadable, Reason::Volume, None),
-            EntryKind::Area(AreaKind::Encrypted) => {
-                (Outcome::Withheld, Reason::EncryptedVolume, Some(own(FindingCode::Encrypted, "volume")))
+            EntryKind::Area(AreaKind::Encrypted(locked)) => {
+                let (reason, finding) = closed(locked, &self.station.settings.policy.unlock);
+                (Outcome::Withheld, reason, Some(finding))
             }
         };
         let mut line = line_of(&mapped, outcome, reason);
@@ -173,6 +175,27 @@ impl Session<'_> {
         }
         self.reached(Transition::MembersTaken);
         Ok(())
+    }
+}
+
+/// Why an encrypted volume stays closed.
+fn closed(locked: Locked, policy: &UnlockPolicy) -> (Reason, Finding) {
+    let own = |code, detail: String| Finding::own(code, Effect::Note, detail);
+    let encrypted = |detail: &str| own(FindingCode::Encrypted, detail.into());
+    match locked {
+        Locked::NoKey => (Reason::EncryptedVolume, encrypted("volume")),
+        Locked::WrongKey => (Reason::KeyDoesNotFit, encrypted("volume; no key given fits")),
+        Locked::Unsupported => (Reason::VolumeNotOpened, encrypted("volume; encrypted in a way that is not supported")),
+        Locked::Damaged => (Reason::VolumeNotOpened, own(FindingCode::Malformed, "header of an encrypted volume".into())),
+        Locked::Limit { limit, wanted } => {
+            let (key, number) = match limit {
+                UnlockLimit::KdfMemory => ("unlock.max_kdf_memory_mib", policy.max_kdf_memory_mib),
+                UnlockLimit::KdfFill => ("unlock.max_kdf_fill_mib", policy.max_kdf_fill_mib),
+                UnlockLimit::KdfIterations => ("unlock.max_kdf_iterations", policy.max_kdf_iterations),
+                UnlockLimit::Tries => ("unlock.max_tries", policy.max_tries),
+            };
+            (Reason::UnlockLimit, own(FindingCode::LimitHit, format!("{key} = {number}; the volume asks for {wanted}")))
+        }
     }
 }
 

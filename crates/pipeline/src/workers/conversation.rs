@@ -236,6 +236,7 @@ const fn is_last(answer: &Answer) -> bool {
         | Answer::Content { .. }
         | Answer::EntryEnd { .. }
         | Answer::Volume(_)
+        | Answer::Trying
         | Answer::InventoryEnd { .. }
         | Answer::Document { .. }
         | Answer::Page(_)

@@ -5,6 +5,7 @@ mod look;
 mod media;
 mod process;
 mod rules;
+mod secrets;
 mod watch;
 
 use crate::cli::{Audit, Cli, Command, Policy, Quarantine, Rules};

@@ -1,6 +1,6 @@
 //! `schleuse process`.
 
-use super::print_json;
+use super::{print_json, secrets};
 use crate::cli::Process;
 use crate::device;
 use crate::settings::{self, ConfigurationError};
@@ -18,7 +18,8 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
     let settings = settings::load(order.policy.policy.as_deref())?;
     let state = settings::state_dir(order.state.state.as_deref())?;
     let worker = settings::worker_program()?;
-    let mut job = Order { source: source(&order.source)?, device: None, release_to: std::path::absolute(&order.release_to)? };
+    let keys = if order.unlock_stdin { secrets::from_stdin()? } else { Vec::new() };
+    let mut job = Order { source: source(&order.source)?, device: None, release_to: std::path::absolute(&order.release_to)?, keys };
     apart(&job.source, &job.release_to, "the release folder")?;
     apart(&job.source, &state, "the state directory")?;
     let policy = settings.policy.clone();
