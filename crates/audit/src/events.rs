@@ -24,6 +24,10 @@ pub const ITEM_WITHHELD: &str = "item-withheld";
 pub const ITEM_RELEASED: &str = "item-released";
 /// An item could not be read from the medium.
 pub const ITEM_UNREADABLE: &str = "item-unreadable";
+/// The wiping of a medium begins, or goes on after an interruption; nothing was written before this record.
+pub const WIPE_BEGUN: &str = "wipe-begun";
+/// The wiping of a medium ended, with its outcome and the digest of its certificate.
+pub const WIPE_ENDED: &str = "wipe-ended";
 /// A session's artefacts are all on the release target.
 pub const SESSION_RELEASED: &str = "session-released";
 /// A session was closed: its sums add up.

@@ -4,6 +4,7 @@ mod doctor;
 mod look;
 mod process;
 mod rules;
+mod wipe;
 
 use crate::cli::{Audit, Cli, Command, Policy, Quarantine, Rules};
 use crate::settings::ConfigurationError;
@@ -25,6 +26,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Quarantine(Quarantine::List { session, state }) => look::quarantine_list(session.as_deref(), state),
         Command::Quarantine(Quarantine::Show { hold, state }) => look::quarantine_show(hold, state),
         Command::VerifyRelease(what) => look::verify_release(what),
+        Command::Wipe(order) => wipe::run(order),
+        Command::VerifyCertificate(what) => look::verify_certificate(what),
         Command::Policy(Policy::Explain { policy, state }) => look::policy_explain(policy, state),
         Command::Rules(Rules::Test { policy, state }) => rules::test(policy, state),
         Command::Doctor(what) => doctor::run(what),
@@ -34,6 +37,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
 /// Exit status of an error.
 pub fn status_of(error: &anyhow::Error) -> u8 {
     if error.downcast_ref::<ConfigurationError>().is_some() {
+        return USAGE;
+    }
+    if error.downcast_ref::<::wipe::Refusal>().is_some() {
         return USAGE;
     }
     match error.downcast_ref::<StationFault>() {
