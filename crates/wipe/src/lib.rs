@@ -34,7 +34,7 @@ pub use error::{Refusal, WipeError, WipeFault};
 pub use format::{FileSystem, Label, Layout};
 pub use journal::{Journal, Journals, PassRecord, Stage, fingerprint};
 pub use medium::{Medium, OpenMedium};
-pub use native::{ATA_PASSWORD, Answer, Method, NativeResult, Step, Tools, plan as native_plan};
+pub use native::{ATA_PASSWORD, Answer, Method, NativeResult, Step, Tools, plan as native_plan, run as native_run};
 pub use people::certificate_pdf;
 pub use progress::{At, Progress, Quiet};
 pub use station::{Finished, Order, Station, wipe};

@@ -186,7 +186,8 @@ impl<'a> Comparison<'a> {
 fn lie(stream: &KeyStream, sample: Sample, bad: &BadRanges, size: u64) -> Result<Option<CapacityLie>, WipeFault> {
     let differs = || bad.ranges.iter().filter(|range| range.trouble == Trouble::Differs);
     let Some(last_end) = differs().map(|range| range.end()).max() else { return Ok(None) };
-    if let Some(holds) = stream.locate(sample.bytes, size)? {
+    // Where it belongs and damaged further on is no lie.
+    if let Some(holds) = stream.locate(sample.bytes, size)?.filter(|holds| *holds != sample.at) {
         // Addresses meet again after each real size; the last to be written stays, so exactly the last real size is right.
         let rest = size - last_end.min(size);
         let explains = bad.unlisted == 0 && rest > 0 && sample.at.abs_diff(holds).is_multiple_of(rest);
