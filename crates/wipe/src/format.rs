@@ -103,7 +103,7 @@ impl Layout {
         let mut buffer = Aligned::new(block_bytes);
         let mut offset = 0;
         while offset < end {
-            let length = crate::pass::block_at(offset, end, block_bytes);
+            let length = crate::blocks::block_at(offset, end, block_bytes);
             let block = buffer.first(length);
             block.fill(0);
             for (at, bytes) in &self.pieces {

@@ -8,6 +8,7 @@
 //! than *Clear*, and *Clear* only when every byte of the last pass was read back as written. No foreign format is parsed here.
 
 mod bad;
+mod blocks;
 mod certificate;
 mod error;
 mod format;

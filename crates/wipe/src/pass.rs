@@ -1,34 +1,15 @@
-//! One pass over the medium: the stream is made by one thread while another writes, in a few buffers that go round.
+//! One pass over the medium: written, and after each stretch synced and told.
 
 use crate::bad::{BadRange, BadRanges, Trouble};
+use crate::blocks::{Cut, over_blocks};
 use crate::error::WipeFault;
 use crate::medium::{ALIGNMENT, Aligned, Medium, removed};
 use crate::stream::KeyStream;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Buffers on their way between the two threads.
-// BOUND: two would do; four even out a medium that stalls now and then.
-pub(crate) const BUFFERS: usize = 4;
-
-/// How the work is cut; numbers of the policy.
-#[derive(Debug, Clone, Copy)]
-pub struct Cut {
-    /// Bytes of one read or write; a multiple of [`UNIT_BYTES`](crate::UNIT_BYTES).
-    pub block_bytes: usize,
-    /// Bytes after which the medium is synced and the journal written.
-    pub sync_bytes: u64,
-    /// Bad ranges that are listed; after as many failed requests a pass is given up.
-    pub max_bad_ranges: usize,
-}
-
-/// Hears how far a pass has come, after each block; with the bad ranges when everything up to there was synced, and only then
-/// it is on the medium.
+/// Hears how far a pass has come; with the bad ranges when everything up to there was synced, and only then it is on the
+/// medium.
 pub(crate) type Hear<'a> = &'a mut dyn FnMut(u64, Option<&BadRanges>) -> Result<(), WipeFault>;
-
-/// Bytes of the block at `offset` of a medium of `size` bytes.
-pub(crate) fn block_at(offset: u64, size: u64, block_bytes: usize) -> usize {
-    usize::try_from(size.saturating_sub(offset)).unwrap_or(usize::MAX).min(block_bytes)
-}
 
 /// Writes `stream` from `from` to the end. What cannot be written becomes a bad range. Gives whether it came to the end; it
 /// does not when the medium refuses too often.
@@ -43,108 +24,74 @@ pub(crate) fn write(
     bad: &mut BadRanges,
     hear: Hear<'_>,
 ) -> Result<bool, WipeFault> {
-    let size = medium.size_bytes();
-    std::thread::scope(|scope| {
-        let (full_in, full) = sync_channel(BUFFERS);
-        let (empty_in, empty) = sync_channel(BUFFERS);
-        for _ in 0..BUFFERS {
-            empty_in.send(Aligned::new(cut.block_bytes)).map_err(|_closed| WipeFault::Internal("buffers"))?;
+    let writer = Writer { medium, stream, most: cut.max_bad_ranges, failures: AtomicUsize::new(0) };
+    for stretch in cut.stretches(from, medium.size_bytes()) {
+        let local = || (Aligned::new(cut.block_bytes), Vec::new());
+        let mut heard = Ok(());
+        let done = over_blocks(
+            &stretch,
+            cut.block_bytes,
+            local,
+            |(buffer, bad), offset, length| writer.block(buffer.first(length), offset, bad),
+            &mut |offset| {
+                if heard.is_ok() {
+                    heard = hear(offset, None);
+                }
+            },
+        )?;
+        heard?;
+        let mut found: Vec<BadRange> = done.into_iter().flat_map(|(_, bad)| bad).collect();
+        if !writer.synced(stretch.end)? {
+            // Which part of it did not arrive, nobody says.
+            found = vec![BadRange { offset: stretch.start, bytes: stretch.end - stretch.start, trouble: Trouble::Write }];
         }
-        let producer = scope.spawn(move || produce(stream, from, size, cut.block_bytes, &empty, &full_in));
-        let written = Writer { medium, cut, bad, failures: 0 }.consume(from, full, empty_in, hear);
-        match producer.join() {
-            Ok(made) => made.and(written),
-            Err(_panic) => Err(WipeFault::Internal("the random stream")),
+        found.sort_by_key(|range| range.offset);
+        found.into_iter().for_each(|range| bad.add(range, cut.max_bad_ranges));
+        hear(stretch.end, Some(bad))?;
+        if writer.given_up() {
+            return Ok(false);
         }
-    })
-}
-
-/// Makes the stream until the end, or until nobody wants it any more.
-fn produce(
-    stream: &KeyStream,
-    from: u64,
-    size: u64,
-    block_bytes: usize,
-    empty: &Receiver<Aligned>,
-    full: &SyncSender<Aligned>,
-) -> Result<(), WipeFault> {
-    let mut offset = from;
-    while offset < size {
-        let Ok(mut buffer) = empty.recv() else { break };
-        let length = block_at(offset, size, block_bytes);
-        stream.fill(offset, buffer.first(length))?;
-        if full.send(buffer).is_err() {
-            break;
-        }
-        offset += length as u64;
     }
-    Ok(())
+    Ok(true)
 }
 
 struct Writer<'a> {
     medium: &'a dyn Medium,
-    cut: Cut,
-    bad: &'a mut BadRanges,
-    /// Requests that failed in this pass.
-    failures: usize,
+    stream: &'a KeyStream,
+    /// Failed requests after which the pass is given up.
+    most: usize,
+    failures: AtomicUsize,
 }
 
 impl Writer<'_> {
-    // Both ends are taken by value: dropping them is what ends the producer.
-    fn consume(
-        mut self,
-        from: u64,
-        full: Receiver<Aligned>,
-        empty: SyncSender<Aligned>,
-        hear: Hear<'_>,
-    ) -> Result<bool, WipeFault> {
-        let size = self.medium.size_bytes();
-        let (mut offset, mut synced) = (from, from);
-        while offset < size {
-            let mut buffer = full.recv().map_err(|_closed| WipeFault::Internal("the random stream"))?;
-            let length = block_at(offset, size, self.cut.block_bytes);
-            self.block(buffer.first(length), offset)?;
-            offset += length as u64;
-            // After the last block nobody takes it any more.
-            let _ = empty.send(buffer);
-            let given_up = self.failures > self.cut.max_bad_ranges;
-            if offset - synced >= self.cut.sync_bytes || offset >= size || given_up {
-                self.sync(synced, offset)?;
-                synced = offset;
-                hear(offset, Some(self.bad))?;
-            } else {
-                hear(offset, None)?;
-            }
-            if given_up {
-                return Ok(false);
-            }
-        }
-        Ok(true)
+    fn given_up(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) > self.most
     }
 
     /// Writes a block; if that fails, piece by piece, so that only what really fails is bad.
-    fn block(&mut self, bytes: &[u8], offset: u64) -> Result<(), WipeFault> {
-        if self.medium.write_at(bytes, offset).is_ok() {
+    fn block(&self, block: &mut [u8], offset: u64, bad: &mut Vec<BadRange>) -> Result<(), WipeFault> {
+        self.stream.fill(offset, block)?;
+        if !self.given_up() && self.medium.write_at(block, offset).is_ok() {
             return Ok(());
         }
         removed(self.medium, offset)?;
-        for (piece, at) in bytes.chunks(ALIGNMENT).zip((offset..).step_by(ALIGNMENT)) {
-            if self.failures > self.cut.max_bad_ranges || self.medium.write_at(piece, at).is_err() {
+        for (piece, at) in block.chunks(ALIGNMENT).zip((offset..).step_by(ALIGNMENT)) {
+            if self.given_up() || self.medium.write_at(piece, at).is_err() {
                 removed(self.medium, at)?;
-                self.failures += 1;
-                self.bad.add(BadRange { offset: at, bytes: piece.len() as u64, trouble: Trouble::Write }, self.cut.max_bad_ranges);
+                self.failures.fetch_add(1, Ordering::Relaxed);
+                bad.push(BadRange { offset: at, bytes: piece.len() as u64, trouble: Trouble::Write });
             }
         }
         Ok(())
     }
 
-    fn sync(&mut self, from: u64, to: u64) -> Result<(), WipeFault> {
-        if self.medium.sync().is_err() {
-            removed(self.medium, to)?;
-            self.failures += 1;
-            // Which of them did not arrive, nobody says.
-            self.bad.add(BadRange { offset: from, bytes: to - from, trouble: Trouble::Write }, self.cut.max_bad_ranges);
+    /// Syncs; gives whether the medium says that everything arrived.
+    fn synced(&self, offset: u64) -> Result<bool, WipeFault> {
+        if self.medium.sync().is_ok() {
+            return Ok(true);
         }
-        Ok(())
+        removed(self.medium, offset)?;
+        self.failures.fetch_add(1, Ordering::Relaxed);
+        Ok(false)
     }
 }

@@ -1,5 +1,6 @@
 //! [`wipe`]: the whole order, with the station's records around it.
 
+use crate::blocks::Cut;
 use crate::certificate::{Certificate, Done, Formatted, Level, Outcome, SCHEMA, STREAM, Verification, WipedMedium};
 use crate::error::{Refusal, WipeError, WipeFault};
 use crate::format::{FileSystem, Label, Layout};
@@ -7,7 +8,6 @@ use crate::journal::{Journal, Journals, Stage, fingerprint};
 use crate::medium::OpenMedium;
 use crate::native::{self, Tools};
 use crate::people::certificate_pdf;
-use crate::pass::Cut;
 use crate::progress::{At, Progress};
 use crate::resume;
 use crate::stream::KEY_BYTES;

@@ -1,16 +1,15 @@
 //! The read-back: every byte of the medium compared with the stream of the last pass, which is made again.
 //!
-//! One thread reads while the other makes the stream and compares. A medium that claims to be larger than it is shows here:
+//! A medium that claims to be larger than it is shows here:
 //! the stream differs at every address, so what was written past the real end is either gone or stands elsewhere.
 
 use crate::bad::{BadRange, BadRanges, Trouble};
+use crate::blocks::{Cut, Hear, over_blocks};
 use crate::error::WipeFault;
 use crate::medium::{ALIGNMENT, Aligned, Medium, removed};
-use crate::pass::{BUFFERS, Cut, block_at};
 use crate::stream::{KeyStream, SAMPLE_BYTES, SECTOR_BYTES};
 use serde::{Deserialize, Serialize};
-use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What the read-back found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -55,102 +54,84 @@ struct Sample {
     bytes: [u8; SAMPLE_BYTES],
 }
 
-/// Reads everything back. `on_progress` hears each block.
+/// Reads everything back. `hear` hears each block.
 ///
 /// # Errors
 /// When the medium was removed.
-pub(crate) fn read_back(
-    medium: &dyn Medium,
-    stream: &KeyStream,
-    cut: Cut,
-    on_progress: &mut dyn FnMut(u64),
-) -> Result<ReadBack, WipeFault> {
-    let (mut found, sample) = std::thread::scope(|scope| {
-        let (full_in, full) = sync_channel(BUFFERS);
-        let (empty_in, empty) = sync_channel(BUFFERS);
-        for _ in 0..BUFFERS {
-            empty_in.send(Aligned::new(cut.block_bytes)).map_err(|_closed| WipeFault::Internal("buffers"))?;
+pub(crate) fn read_back(medium: &dyn Medium, stream: &KeyStream, cut: Cut, hear: Hear<'_>) -> Result<ReadBack, WipeFault> {
+    let failures = AtomicUsize::new(0);
+    let (mut found, mut sample) = (ReadBack { complete: true, ..ReadBack::default() }, None);
+    for stretch in cut.stretches(0, medium.size_bytes()) {
+        let local = || Comparison::new(medium, stream, cut, &failures);
+        let done = over_blocks(&stretch, cut.block_bytes, local, Comparison::block, hear)?;
+        hear(stretch.end);
+        let mut bad: Vec<BadRange> = Vec::new();
+        for own in done {
+            found.equal_bytes += own.equal_bytes;
+            bad.extend(own.bad);
+            sample = own.sample.into_iter().chain(sample).min_by_key(|sample: &Sample| sample.at);
         }
-        let reader = scope.spawn(move || read(medium, cut.block_bytes, &empty, &full_in));
-        let compared = Comparison::new(medium, stream, cut).run(full, empty_in, on_progress);
-        reader.join().map_err(|_panic| WipeFault::Internal("reading"))?;
-        compared
-    })?;
+        bad.sort_by_key(|range| range.offset);
+        bad.into_iter().for_each(|range| found.bad.add(range, cut.max_bad_ranges));
+        if failures.load(Ordering::Relaxed) > cut.max_bad_ranges {
+            found.complete = stretch.end == medium.size_bytes();
+            break;
+        }
+    }
     found.capacity_lie = sample.map(|sample| lie(stream, sample, &found.bad, medium.size_bytes())).transpose()?.flatten();
     Ok(found)
 }
 
-/// Reads until the end, or until nobody wants it any more. What cannot be read as a whole is read again piece by piece by the
-/// other thread.
-fn read(medium: &dyn Medium, block_bytes: usize, empty: &Receiver<Aligned>, full: &SyncSender<(Aligned, io::Result<()>)>) {
-    let (size, mut offset) = (medium.size_bytes(), 0);
-    while offset < size {
-        let Ok(mut buffer) = empty.recv() else { break };
-        let length = block_at(offset, size, block_bytes);
-        let outcome = medium.read_at(buffer.first(length), offset);
-        if full.send((buffer, outcome)).is_err() {
-            break;
-        }
-        offset += length as u64;
-    }
-}
-
+/// What one thread reads and finds.
 struct Comparison<'a> {
     medium: &'a dyn Medium,
     stream: &'a KeyStream,
-    cut: Cut,
+    /// Failed requests after which nothing more is asked of the medium.
+    most: usize,
+    failures: &'a AtomicUsize,
+    read: Aligned,
     expected: Vec<u8>,
     piece: Aligned,
-    failures: usize,
-    found: ReadBack,
+    equal_bytes: u64,
+    bad: Vec<BadRange>,
     sample: Option<Sample>,
 }
 
 impl<'a> Comparison<'a> {
-    fn new(medium: &'a dyn Medium, stream: &'a KeyStream, cut: Cut) -> Self {
-        let (expected, piece) = (vec![0; cut.block_bytes], Aligned::new(ALIGNMENT));
-        Self { medium, stream, cut, expected, piece, failures: 0, found: ReadBack::default(), sample: None }
+    fn new(medium: &'a dyn Medium, stream: &'a KeyStream, cut: Cut, failures: &'a AtomicUsize) -> Self {
+        let (read, piece, expected) = (Aligned::new(cut.block_bytes), Aligned::new(ALIGNMENT), vec![0; cut.block_bytes]);
+        Self { medium, stream, most: cut.max_bad_ranges, failures, read, expected, piece, equal_bytes: 0, bad: Vec::new(), sample: None }
     }
 
-    fn run(
-        mut self,
-        full: Receiver<(Aligned, io::Result<()>)>,
-        empty: SyncSender<Aligned>,
-        on_progress: &mut dyn FnMut(u64),
-    ) -> Result<(ReadBack, Option<Sample>), WipeFault> {
-        let (size, mut offset) = (self.medium.size_bytes(), 0);
-        while offset < size {
-            let (mut buffer, outcome) = full.recv().map_err(|_closed| WipeFault::Internal("reading"))?;
-            let length = block_at(offset, size, self.cut.block_bytes);
-            let mut expected = std::mem::take(&mut self.expected);
-            let wanted = expected.get_mut(..length).unwrap_or_default();
-            self.stream.fill(offset, wanted)?;
-            match outcome {
-                Ok(()) => self.compare(buffer.first(length), wanted, offset),
-                Err(_unreadable) => self.pieces(wanted, offset)?,
-            }
-            self.expected = expected;
-            offset += length as u64;
-            // After the last block nobody takes it any more.
-            let _ = empty.send(buffer);
-            on_progress(offset);
-            if self.failures > self.cut.max_bad_ranges {
-                return Ok((self.found, self.sample));
-            }
+    /// Reads a block and compares it; what cannot be read as a whole is read piece by piece.
+    fn block(&mut self, offset: u64, length: usize) -> Result<(), WipeFault> {
+        let mut expected = std::mem::take(&mut self.expected);
+        let wanted = expected.get_mut(..length).unwrap_or_default();
+        self.stream.fill(offset, wanted)?;
+        let mut block = std::mem::replace(&mut self.read, Aligned::new(0));
+        let read = block.first(length);
+        if !self.given_up() && self.medium.read_at(read, offset).is_ok() {
+            self.compare(read, wanted, offset);
+        } else {
+            self.pieces(wanted, offset)?;
         }
-        self.found.complete = true;
-        Ok((self.found, self.sample))
+        (self.read, self.expected) = (block, expected);
+        Ok(())
+    }
+
+    fn given_up(&self) -> bool {
+        self.failures.load(Ordering::Relaxed) > self.most
     }
 
     fn compare(&mut self, read: &[u8], wanted: &[u8], offset: u64) {
         if read == wanted {
-            self.found.equal_bytes += read.len() as u64;
+            self.equal_bytes += read.len() as u64;
             return;
         }
         let addresses = (offset..).step_by(SECTOR_BYTES);
         for ((read, wanted), at) in read.chunks(SECTOR_BYTES).zip(wanted.chunks(SECTOR_BYTES)).zip(addresses) {
             if read == wanted {
-                self.found.equal_bytes += read.len() as u64;
+                self.equal_bytes += read.len() as u64;
                 continue;
             }
             self.note(at, read.len(), Trouble::Differs);
@@ -165,11 +146,11 @@ impl<'a> Comparison<'a> {
         for (wanted, at) in wanted.chunks(ALIGNMENT).zip((offset..).step_by(ALIGNMENT)) {
             let mut piece = std::mem::replace(&mut self.piece, Aligned::new(0));
             let read = piece.first(wanted.len());
-            if self.failures <= self.cut.max_bad_ranges && self.medium.read_at(read, at).is_ok() {
+            if !self.given_up() && self.medium.read_at(read, at).is_ok() {
                 self.compare(read, wanted, at);
             } else {
                 removed(self.medium, at)?;
-                self.failures += 1;
+                self.failures.fetch_add(1, Ordering::Relaxed);
                 self.note(at, wanted.len(), Trouble::Read);
             }
             self.piece = piece;
@@ -178,7 +159,11 @@ impl<'a> Comparison<'a> {
     }
 
     fn note(&mut self, offset: u64, bytes: usize, trouble: Trouble) {
-        self.found.bad.add(BadRange { offset, bytes: bytes as u64, trouble }, self.cut.max_bad_ranges);
+        let bytes = bytes as u64;
+        match self.bad.last_mut() {
+            Some(last) if last.trouble == trouble && last.end() == offset => last.bytes += bytes,
+            _ => self.bad.push(BadRange { offset, bytes, trouble }),
+        }
     }
 }
 

@@ -1,12 +1,13 @@
 //! The work on the medium: passes, native erase before the last one, read-back, file system. It can stop anywhere and goes on
 //! from the journal.
 
+use crate::blocks::Cut;
 use crate::error::WipeFault;
 use crate::format::Layout;
 use crate::journal::{Journal, Journals, PassRecord, Stage};
 use crate::medium::{Medium, removed};
 use crate::native::NativeResult;
-use crate::pass::{self, Cut};
+use crate::pass;
 use crate::progress::{At, Progress};
 use crate::stream::{KEY_BYTES, KeyStream};
 use crate::verify::{ReadBack, read_back};
