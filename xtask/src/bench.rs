@@ -121,7 +121,6 @@ impl Bench {
             let ran =
                 output(command(&self.schleuse).args(["wipe", "--yes-erase", "wipe.img", "--json"]).arg(&image).arg("--state").arg(&state))?;
             ensure!(ran.status.success(), "wipe: {}", String::from_utf8_lossy(&ran.stderr));
-            floor.push(dd()?);
             let certificate: serde_json::Value = serde_json::from_slice(&ran.stdout).context("a certificate")?;
             let passes = certificate.pointer("/done/passes").and_then(|p| p.as_array()).context("passes")?;
             ours.extend(passes.iter().filter_map(|pass| Some(pass.get("milliseconds")?.as_f64()? / 1e3)));

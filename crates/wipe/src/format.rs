@@ -159,7 +159,12 @@ mod tests {
     fn pieces_fall_into_blocks_wherever_they_begin() {
         let layout = Layout { zero_bytes: 20, pieces: vec![(3, vec![1; 4]), (9, vec![2; 3])] };
         let mut whole = Vec::new();
-        layout.blocks(20, 4, |block, _| { whole.extend_from_slice(block); Ok(true) }).unwrap();
+        layout
+            .blocks(20, 4, |block, _| {
+                whole.extend_from_slice(block);
+                Ok(true)
+            })
+            .unwrap();
         assert_eq!(whole, [0, 0, 0, 1, 1, 1, 1, 0, 0, 2, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0]);
     }
 }

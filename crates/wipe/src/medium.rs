@@ -108,9 +108,8 @@ impl OpenMedium {
     }
 
     fn direct_for(&self, bytes: &[u8], offset: u64) -> Option<&File> {
-        let aligned = bytes.as_ptr().align_offset(ALIGNMENT) == 0
-            && bytes.len().is_multiple_of(ALIGNMENT)
-            && offset.is_multiple_of(ALIGNMENT as u64);
+        let aligned =
+            bytes.as_ptr().align_offset(ALIGNMENT) == 0 && bytes.len().is_multiple_of(ALIGNMENT) && offset.is_multiple_of(ALIGNMENT as u64);
         self.direct.as_ref().filter(|_| aligned)
     }
 

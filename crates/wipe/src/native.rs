@@ -91,7 +91,10 @@ impl Tools {
     }
 
     /// Runs a program to its end and gives what it printed, or what went wrong.
-    #[expect(clippy::disallowed_methods, reason = "hdparm and nvme are the station's own programs and read nothing of the medium's content")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "hdparm and nvme are the station's own programs and read nothing of the medium's content"
+    )]
     fn run(command: &[OsString]) -> Result<String, String> {
         let Some((program, arguments)) = command.split_first() else { return Ok(String::new()) };
         let output = std::process::Command::new(program).args(arguments).env_clear().stdin(std::process::Stdio::null()).output();

@@ -80,7 +80,11 @@ fn head(certificate: &Certificate, language: Language) -> Vec<(&'static str, Str
 fn method(certificate: &Certificate, language: Language) -> Vec<(&'static str, String)> {
     let t = |de: &'static str, en: &'static str| pick(language, de, en);
     let done = &certificate.done;
-    let stream = pick(language, "AES-256 im Zählermodus, Schlüssel einmal verwendet und vernichtet, in jedem Durchgang ein anderer Strom", &done.stream);
+    let stream = pick(
+        language,
+        "AES-256 im Zählermodus, Schlüssel einmal verwendet und vernichtet, in jedem Durchgang ein anderer Strom",
+        &done.stream,
+    );
     let mut lines = vec![
         (t("Überschrieben mit", "Overwritten with"), stream.to_owned()),
         (t("Durchgänge", "Passes"), format!("{} / {}", done.passes.iter().filter(|pass| pass.complete).count(), done.passes_ordered)),
@@ -92,10 +96,10 @@ fn method(certificate: &Certificate, language: Language) -> Vec<(&'static str, S
     if done.native.is_empty() {
         lines.push((t("Gerätebefehl", "Device command"), t("keiner verfügbar", "none available").to_owned()));
     }
-    let formatted = certificate.formatted.as_ref().map_or_else(
-        || "-".to_owned(),
-        |formatted| format!("{}, {}", formatted.file_system.as_str(), formatted.label),
-    );
+    let formatted = certificate
+        .formatted
+        .as_ref()
+        .map_or_else(|| "-".to_owned(), |formatted| format!("{}, {}", formatted.file_system.as_str(), formatted.label));
     lines.push((t("Neu formatiert", "Formatted"), formatted));
     lines
 }

@@ -143,7 +143,9 @@ fn disks_under_or_on_other_devices_are_refused() {
 #[test]
 fn partitions_optical_drives_protected_and_empty_ones_are_refused() {
     let (machine, node, folder) = machine_with_disk!();
-    for (file, text, expected) in [("size", "0\n", "Empty"), ("ro", "1\n", "ReadOnly"), ("ro", "", "ReadOnly"), ("partition", "1\n", "Partition")] {
+    for (file, text, expected) in
+        [("size", "0\n", "Empty"), ("ro", "1\n", "ReadOnly"), ("ro", "", "ReadOnly"), ("partition", "1\n", "Partition")]
+    {
         let before = fs::read_to_string(machine.root.path().join(folder).join(file)).ok();
         machine.write(&format!("{folder}/{file}"), text);
         let refused = machine.look(&node).unwrap_err();

@@ -54,7 +54,11 @@ fn the_schema_names_every_field_of_a_certificate() {
         stream: wipe::STREAM.into(),
         passes_ordered: 1,
         passes: vec![wipe::PassRecord { pass: 1, bytes: 512, milliseconds: 1, complete: true }],
-        native: native.iter().zip(answers).map(|(method, answer)| wipe::NativeResult { method: *method, answer, detail: String::new() }).collect(),
+        native: native
+            .iter()
+            .zip(answers)
+            .map(|(method, answer)| wipe::NativeResult { method: *method, answer, detail: String::new() })
+            .collect(),
     };
     let verification = wipe::Verification {
         equal_bytes: 0,

@@ -157,8 +157,7 @@ impl Rig {
         let layout = Layout::plan(FileSystem::Exfat, SIZE, 512, &Label::new("LEER").unwrap(), 7).unwrap();
         let cut = Cut { block_bytes: 2 * UNIT_BYTES, sync_bytes: 8 * UNIT, max_bad_ranges: 20 };
         let (native, clock) = (&Vec::new, &Standing);
-        let work =
-            Work { medium, key: &KEY, cut, layout: &layout, native, journals: &self.journals, clock, progress: &self.heard };
+        let work = Work { medium, key: &KEY, cut, layout: &layout, native, journals: &self.journals, clock, progress: &self.heard };
         work.run(&mut self.journal)
     }
 }
