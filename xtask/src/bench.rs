@@ -15,6 +15,8 @@ const SMALL_FILES: u32 = 2_000;
 const STARTS: usize = 101;
 /// Rounds of each measurement; the median counts.
 const ROUNDS: usize = 3;
+/// The image that is wiped, in MiB.
+const WIPE_MIB: u64 = 1_024;
 const OFFICE: &[&str] = &["docx", "docm", "xlsx", "xlsm", "pptx", "odt", "ods", "odp", "rtf", "doc", "xls", "ppt"];
 
 struct Bench {
@@ -42,6 +44,7 @@ pub fn bench(root: &Path, documents: Option<&Path>) -> anyhow::Result<()> {
     };
     println!("{:34} {:>10} {:>10} {:>7}  goal", "", "lock", "floor", "ratio");
     bench.confinement()?;
+    bench.wipe()?;
     bench.pass_through()?;
     bench.pdf(&documents)?;
     bench.office(&documents)
@@ -91,6 +94,42 @@ impl Bench {
         let (ours, floor) = (median(confined), median(plain));
         row("empty confined job, ms (fork+exec)", ours, floor, ours / floor, "<= 15 ms");
         println!("{:34} {}", "  resources accounted by", ResourceControl::in_force());
+        Ok(())
+    }
+
+    /// A pass of `wipe` next to `dd` from /dev/zero with the same block size to the same file, both to the point where it is
+    /// on the disk.
+    fn wipe(&self) -> anyhow::Result<()> {
+        let image = self.scratch.path().join("wipe.img");
+        let dd = || -> anyhow::Result<f64> {
+            let begun = Instant::now();
+            let ran = output(
+                command("dd")
+                    .args(["if=/dev/zero", "bs=1M", "conv=notrunc,fdatasync", "status=none"])
+                    .arg(format!("count={WIPE_MIB}"))
+                    .arg(format!("of={}", image.display())),
+            )?;
+            ensure!(ran.status.success(), "dd: {}", String::from_utf8_lossy(&ran.stderr));
+            Ok(begun.elapsed().as_secs_f64())
+        };
+        // The file has its blocks before anything is measured.
+        dd()?;
+        let (mut ours, mut floor) = (Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            let state = self.scratch.path().join(format!("state-wipe-{round}"));
+            floor.push(dd()?);
+            let ran =
+                output(command(&self.schleuse).args(["wipe", "--yes-erase", "wipe.img", "--json"]).arg(&image).arg("--state").arg(&state))?;
+            ensure!(ran.status.success(), "wipe: {}", String::from_utf8_lossy(&ran.stderr));
+            let certificate: serde_json::Value = serde_json::from_slice(&ran.stdout).context("a certificate")?;
+            let passes = certificate.pointer("/done/passes").and_then(|p| p.as_array()).context("passes")?;
+            ours.extend(passes.iter().filter_map(|pass| Some(pass.get("milliseconds")?.as_f64()? / 1e3)));
+            fs::remove_dir_all(&state)?;
+        }
+        fs::remove_file(&image)?;
+        let rate = |seconds| WIPE_MIB as f64 / median(seconds);
+        let (ours, floor) = (rate(ours), rate(floor));
+        row("wipe, a pass, MiB/s (dd fdatasync)", ours, floor, ours / floor, ">= 0.9");
         Ok(())
     }
 

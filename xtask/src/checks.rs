@@ -31,7 +31,7 @@ const NOT_IN_SUPERVISOR: &[&str] = &[
 ];
 /// What a worker must not link: stores, records, network, the line itself.
 const NOT_IN_WORKER: &[&str] =
-    &["spool", "audit", "release", "scan", "pipeline", "age", "ring", "tokio", "clamav-client", "walkdir", "tempfile"];
+    &["spool", "audit", "release", "scan", "pipeline", "wipe", "age", "ring", "tokio", "clamav-client", "walkdir", "tempfile"];
 /// Licences of what is linked in.
 const LICENCES: &[&str] = &[
     "MIT",

@@ -28,6 +28,10 @@ pub const ITEM_RELEASED: &str = "item-released";
 pub const ITEM_UNREADABLE: &str = "item-unreadable";
 /// Reading a medium ended before its end.
 pub const READING_STOPPED: &str = "reading-stopped";
+/// The wiping of a medium begins, or goes on after an interruption; nothing was written before this record.
+pub const WIPE_BEGUN: &str = "wipe-begun";
+/// The wiping of a medium ended, with its outcome and the digest of its certificate.
+pub const WIPE_ENDED: &str = "wipe-ended";
 /// A session's artefacts are all on the release target.
 pub const SESSION_RELEASED: &str = "session-released";
 /// A session was closed: its sums add up.

@@ -28,6 +28,8 @@ pub struct Policy {
     pub mount: MountPolicy,
     /// Which devices may be read.
     pub device: DevicePolicy,
+    /// Wiping retired media.
+    pub wipe: WipePolicy,
 }
 
 /// Limits of a session.
@@ -264,6 +266,45 @@ impl Default for ReleasePolicy {
     }
 }
 
+/// Wiping retired media.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WipePolicy {
+    /// Passes when none are asked for.
+    pub passes_default: u32,
+    /// Most passes that may be asked for.
+    pub max_passes: u32,
+    /// Bytes of one read or write.
+    pub block_bytes: u64,
+    /// Bytes after which the medium is synced and the journal written; so much is written again after a power loss.
+    pub sync_bytes: u64,
+    /// Bad ranges listed in the certificate; after as many failed requests a pass is given up.
+    pub max_bad_ranges: u32,
+    /// Largest medium that is formatted as FAT32 unless asked for; larger ones become exFAT.
+    pub fat32_max_bytes: u64,
+    /// The new volume's label when none is asked for.
+    pub label: String,
+}
+
+impl WipePolicy {
+    /// Fewest passes ever made: with one, nothing would tell the last pass from content that never changed.
+    pub const LEAST_PASSES: u32 = 2;
+}
+
+impl Default for WipePolicy {
+    fn default() -> Self {
+        Self {
+            passes_default: 3,
+            max_passes: 35,
+            block_bytes: 1 << 20,
+            sync_bytes: 256 << 20,
+            max_bad_ranges: 1_000,
+            fat32_max_bytes: 32 << 30,
+            label: "LEER".into(),
+        }
+    }
+}
+
 /// Why a policy was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
@@ -337,6 +378,16 @@ impl Policy {
         bounds("unlock.max_tries", self.unlock.max_tries.into(), 0..=100_000, "between 0 and 100000")?;
         bounds("release.max_name_units", self.release.max_name_units.into(), 32..=255, "between 32 and 255")?;
         bounds("release.max_path_units", self.release.max_path_units.into(), 100..=32_000, "between 100 and 32000")?;
+        bounds("wipe.max_passes", self.wipe.max_passes.into(), WipePolicy::LEAST_PASSES.into()..=100, "between 2 and 100")?;
+        let passes = u64::from(WipePolicy::LEAST_PASSES)..=self.wipe.max_passes.into();
+        bounds("wipe.passes_default", self.wipe.passes_default.into(), passes, "between 2 and wipe.max_passes")?;
+        bounds("wipe.block_bytes", self.wipe.block_bytes, 64 << 10..=64 << 20, "between 65536 and 67108864")?;
+        // The stream has a beginning at each multiple of 64 KiB.
+        let odd = self.wipe.block_bytes % (64 << 10);
+        bounds("wipe.block_bytes modulo 65536", odd, 0..=0, "0")?;
+        bounds("wipe.sync_bytes", self.wipe.sync_bytes, self.wipe.block_bytes..=1 << 40, "between wipe.block_bytes and 1099511627776")?;
+        bounds("wipe.max_bad_ranges", self.wipe.max_bad_ranges.into(), 1..=100_000, "between 1 and 100000")?;
+        bounds("wipe.fat32_max_bytes", self.wipe.fat32_max_bytes, 0..=2 << 40, "between 0 and 2199023255552")?;
         if self.scan.blocked_sha256.iter().any(|hex| crate::Digest::from_hex(hex).is_none()) {
             return Err(PolicyError::Digest);
         }
@@ -360,6 +411,8 @@ mod tests {
     fn unknown_keys_and_absurd_numbers_are_refused() {
         assert!(matches!(Policy::from_toml("[convert]\nscan_off = true\n"), Err(PolicyError::Syntax(_))));
         assert!(matches!(Policy::from_toml("[convert]\ndpi = 0\n"), Err(PolicyError::Range { key: "convert.dpi", .. })));
+        assert!(matches!(Policy::from_toml("[wipe]\npasses_default = 1\n"), Err(PolicyError::Range { key: "wipe.passes_default", .. })));
+        assert!(matches!(Policy::from_toml("[wipe]\nblock_bytes = 100000\n"), Err(PolicyError::Range { value: 34_464, .. })));
         assert!(matches!(Policy::from_toml("[scan]\nblocked_sha256 = [\"zz\"]\n"), Err(PolicyError::Digest)));
     }
 

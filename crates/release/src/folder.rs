@@ -1,6 +1,6 @@
 //! Writing a release: into a hidden folder on the same file system, everything synced, then one rename.
 
-use crate::manifest::{MANIFEST, Manifest, SIGNATURE, sign};
+use crate::manifest::{MANIFEST, Manifest, Purpose, SIGNATURE, sign};
 use audit::StationKey;
 use model::item::{Artefact, Provenance, Sanitised};
 use model::{Digest, Item};
@@ -135,10 +135,18 @@ impl Release {
     ///
     /// # Errors
     /// When anything fails.
-    pub fn seal(mut self, key: &StationKey) -> Result<Sealed, ReleaseError> {
+    pub fn seal(self, key: &StationKey) -> Result<Sealed, ReleaseError> {
+        self.seal_for(key, Purpose::Release)
+    }
+
+    /// The same for a folder of records that is no release.
+    ///
+    /// # Errors
+    /// As [`Release::seal`].
+    pub fn seal_for(mut self, key: &StationKey, purpose: Purpose) -> Result<Sealed, ReleaseError> {
         let text = self.manifest.to_text();
         self.write(&[MANIFEST.into()], &mut text.as_bytes())?;
-        self.write(&[SIGNATURE.into()], &mut sign(&text, key).as_bytes())?;
+        self.write(&[SIGNATURE.into()], &mut sign(&text, key, purpose).as_bytes())?;
         // Everything at once, files and directories: one flush of the file system instead of two per file.
         File::open(&self.partial)
             .and_then(|folder| Ok(rustix::fs::syncfs(folder)?))

@@ -10,10 +10,10 @@ mod people;
 mod verify;
 
 pub use folder::{Release, ReleaseError, ReleaseTicket, Sealed, open_target, remove_leftovers};
-pub use manifest::{MANIFEST, Manifest, SIGNATURE};
+pub use manifest::{MANIFEST, Manifest, Purpose, SIGNATURE};
 pub use names::OutputNames;
 pub use people::{Language, report_pdf};
-pub use verify::{ReleaseFault, VerifiedRelease, verify_release};
+pub use verify::{ReleaseFault, VerifiedRelease, verify_folder, verify_release};
 
 /// Where the files of a medium lie in a release.
 pub const FILES: &str = "files";

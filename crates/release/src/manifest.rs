@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 /// File name of the manifest.
 pub const MANIFEST: &str = "SHA256SUMS";
 /// File name of its signature: one line `ed25519 PUBLIC-KEY SIGNATURE`, both hexadecimal, over
-/// the line `datenschleuse release manifest v1` and the manifest's bytes.
+/// the line `datenschleuse release manifest v1` (of a wipe's certificate: `datenschleuse wipe certificate v1`) and the
+/// manifest's bytes.
 pub const SIGNATURE: &str = "SHA256SUMS.sig";
 
 /// Path relative to the release → digest.
@@ -46,26 +47,42 @@ impl Manifest {
     }
 }
 
-/// Goes before the manifest's bytes in what is signed, so that no signature of the station's key serves two purposes.
-const TAG: &[u8] = b"datenschleuse release manifest v1\n";
-
-/// The content of the signature file.
-pub fn sign(manifest: &str, key: &StationKey) -> String {
-    format!("ed25519 {} {}\n", key.public_key_hex(), hex(&key.sign(&signed_bytes(manifest))))
+/// What a signed folder is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The release of a session.
+    Release,
+    /// The certificate of a wipe.
+    WipeCertificate,
 }
 
-/// The key a signature names, if the signature holds under it.
-pub fn signed_by(manifest: &str, signature: &str) -> Option<PublicKey> {
+impl Purpose {
+    /// Goes before the manifest's bytes in what is signed, so that no signature of the station's key serves two purposes.
+    const fn tag(self) -> &'static [u8] {
+        match self {
+            Self::Release => b"datenschleuse release manifest v1\n",
+            Self::WipeCertificate => b"datenschleuse wipe certificate v1\n",
+        }
+    }
+}
+
+/// The content of the signature file.
+pub fn sign(manifest: &str, key: &StationKey, purpose: Purpose) -> String {
+    format!("ed25519 {} {}\n", key.public_key_hex(), hex(&key.sign(&signed_bytes(manifest, purpose))))
+}
+
+/// The key a signature names, if the signature holds under it for this purpose.
+pub fn signed_by(manifest: &str, signature: &str, purpose: Purpose) -> Option<PublicKey> {
     let mut words = signature.strip_suffix('\n')?.split(' ');
     let (Some("ed25519"), Some(key), Some(signature), None) = (words.next(), words.next(), words.next(), words.next()) else {
         return None;
     };
     let key: PublicKey = key.parse().ok()?;
-    key.verify(&signed_bytes(manifest), &unhex(signature)?).then_some(key)
+    key.verify(&signed_bytes(manifest, purpose), &unhex(signature)?).then_some(key)
 }
 
-fn signed_bytes(manifest: &str) -> Vec<u8> {
-    [TAG, manifest.as_bytes()].concat()
+fn signed_bytes(manifest: &str, purpose: Purpose) -> Vec<u8> {
+    [purpose.tag(), manifest.as_bytes()].concat()
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -1,7 +1,7 @@
 //! `verify-release`: signature, hashes, missing and extra files.
 
 use crate::folder::digest_of;
-use crate::manifest::{MANIFEST, Manifest, SIGNATURE, signed_by};
+use crate::manifest::{MANIFEST, Manifest, Purpose, SIGNATURE, signed_by};
 use audit::PublicKey;
 use serde::Serialize;
 use std::fs;
@@ -67,12 +67,20 @@ pub enum ReleaseFault {
 /// # Errors
 /// The first [`ReleaseFault`].
 pub fn verify_release(dir: &Path, expected: Option<&PublicKey>) -> Result<VerifiedRelease, ReleaseFault> {
+    verify_folder(dir, expected, Purpose::Release)
+}
+
+/// The same for any signed folder; a signature given for another purpose does not hold.
+///
+/// # Errors
+/// The first [`ReleaseFault`].
+pub fn verify_folder(dir: &Path, expected: Option<&PublicKey>, purpose: Purpose) -> Result<VerifiedRelease, ReleaseFault> {
     let read = |name: &str| {
         let path = dir.join(name);
         fs::read_to_string(&path).map_err(|source| ReleaseFault::Read { path, source })
     };
     let text = read(MANIFEST)?;
-    let key = signed_by(&text, &read(SIGNATURE)?).ok_or(ReleaseFault::Signature)?;
+    let key = signed_by(&text, &read(SIGNATURE)?, purpose).ok_or(ReleaseFault::Signature)?;
     if expected.is_some_and(|wanted| *wanted != key) {
         return Err(ReleaseFault::OtherKey { key: key.to_string() });
     }

@@ -47,3 +47,4 @@ pub use privileges::forbid_dumps;
 pub use probe::{Outcome, ProbeResult, probe};
 pub use role::{Role, UnknownRole};
 pub use spawn::{Exit, Worker, spawn};
+pub use sys::discard;

@@ -221,3 +221,17 @@ fn check(result: i64) -> io::Result<i64> {
     }
     Ok(result)
 }
+
+/// Tells the block device that all of its `size_bytes` are unused; `secure`: that no copy of them may stay either.
+///
+/// # Errors
+/// [`io::ErrorKind::Unsupported`] when the device does not offer it; else as the device answers.
+pub fn discard(device: BorrowedFd<'_>, size_bytes: u64, secure: bool) -> io::Result<()> {
+    /// `BLKDISCARD` and `BLKSECDISCARD`: `_IO(0x12, 119)`, `_IO(0x12, 125)` of linux/fs.h.
+    const DISCARD: libc::c_ulong = 0x1277;
+    const SECURE_DISCARD: libc::c_ulong = 0x127d;
+    let range = [0_u64, size_bytes];
+    let request = if secure { SECURE_DISCARD } else { DISCARD };
+    // SAFETY: both requests read two 64-bit numbers, which are live, and write nothing.
+    check(i64::from(unsafe { libc::ioctl(device.as_raw_fd(), request, range.as_ptr()) })).map(drop)
+}

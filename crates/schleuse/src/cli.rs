@@ -17,7 +17,8 @@ pub struct Cli {
 
 const EXIT_STATUS: &str = "Exit status:
   0   done; for `process`: the session reconciled and nothing was withheld
-  1   what was checked does not hold (audit verify, verify-release, rules test, doctor)
+  1   what was checked does not hold (audit verify, verify-release, verify-certificate, rules test, doctor);
+      `wipe`: the wipe failed, destroy the medium physically
   2   usage or configuration
   3   station fault; nothing unverified was released
   4   `process`: the device policy refuses the device; nothing of it was read
@@ -60,6 +61,10 @@ pub enum Command {
     Quarantine(Quarantine),
     /// Check a release: signature, hashes, missing and extra files.
     VerifyRelease(VerifyRelease),
+    /// Overwrite a retired medium, read it back, format it, and certify it.
+    Wipe(Wipe),
+    /// Check the certificate of a wipe: signature, hashes, missing and extra files.
+    VerifyCertificate(VerifyCertificate),
     /// Look at the policy.
     #[command(subcommand)]
     Policy(Policy),
@@ -182,6 +187,57 @@ pub enum Quarantine {
 pub struct VerifyRelease {
     /// A release folder.
     pub dir: PathBuf,
+    /// Public key of the station (64 hexadecimal digits) instead of the one in the state directory.
+    #[arg(long, value_name = "HEX")]
+    pub key: Option<String>,
+    #[command(flatten)]
+    pub state: State,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = WIPE_HELP)]
+pub struct Wipe {
+    /// A whole block device (/dev/sdX), or an image file of a medium. Everything on it is lost.
+    pub target: PathBuf,
+    /// How often it is overwritten, at least 2 [default: wipe.passes_default of the policy, 3].
+    #[arg(long, value_name = "N")]
+    pub passes: Option<u32>,
+    /// Erase without asking, if this is the medium's serial number (of an image or a medium without one: its file name).
+    #[arg(long, value_name = "SERIAL")]
+    pub yes_erase: Option<String>,
+    /// The new file system [default: FAT32 from 64 MiB to 32 GiB, else exFAT].
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<WipeFormat>,
+    /// The new volume's label, 1 to 11 of A-Z, 0-9, blank, - and _ [default: wipe.label of the policy, LEER].
+    #[arg(long, value_name = "TEXT")]
+    pub label: Option<String>,
+    /// Where the certificate's folder goes [default: certificates in the state directory].
+    #[arg(long, value_name = "DIR")]
+    pub certificate_to: Option<PathBuf>,
+    #[command(flatten)]
+    pub policy: PolicyFile,
+    #[command(flatten)]
+    pub state: State,
+}
+
+const WIPE_HELP: &str = "An interrupted wipe goes on where it stopped when the same command is given again.
+
+Exit status:
+  0  wiped: every byte overwritten and read back; NIST SP 800-88 Clear, never Purge
+  1  failed: no level reached; destroy the medium physically (there is a certificate that says so)
+  2  refused: not confirmed, system disk, mounted or in use, optical, write-protected, fewer than 2 passes; nothing was written
+  3  station fault: nothing is certified; give the command again to go on";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum WipeFormat {
+    Fat32,
+    Exfat,
+}
+
+#[derive(Debug, Args)]
+pub struct VerifyCertificate {
+    /// A certificate's folder, or a file in it.
+    pub certificate: PathBuf,
     /// Public key of the station (64 hexadecimal digits) instead of the one in the state directory.
     #[arg(long, value_name = "HEX")]
     pub key: Option<String>,

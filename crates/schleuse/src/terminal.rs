@@ -132,3 +132,66 @@ fn cut(text: &str, width: usize) -> String {
     let tail: String = text.chars().rev().take(width - 1).collect::<Vec<_>>().into_iter().rev().collect();
     format!("…{tail}")
 }
+
+/// A wipe on standard error: a bar on a terminal, a line at each sync elsewhere.
+pub struct WipeProgress(Option<ProgressBar>);
+
+impl WipeProgress {
+    /// What fits standard error.
+    pub fn new() -> Self {
+        Self(std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(0);
+            if let Ok(style) = ProgressStyle::with_template("{msg:24} {bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {eta}") {
+                bar.set_style(style);
+            }
+            bar.enable_steady_tick(std::time::Duration::from_millis(200));
+            bar
+        }))
+    }
+
+    fn at(&self, message: String, offset: u64, size: u64) {
+        if let Some(bar) = &self.0 {
+            if bar.message() != message {
+                bar.reset();
+            }
+            bar.set_message(message);
+            bar.set_length(size);
+            bar.set_position(offset);
+        }
+    }
+
+    fn line(&self, line: &str) {
+        match &self.0 {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+}
+
+impl wipe::Progress for WipeProgress {
+    fn reached(&self, at: wipe::At) {
+        use wipe::At;
+        match at {
+            At::Resumed { pass, offset } => self.line(&format!("goes on after an interruption: pass {pass}, byte {offset}")),
+            At::Native => self.line("the device's own erase commands"),
+            At::Writing { pass, passes, offset, size, synced } => {
+                self.at(format!("pass {pass}/{passes}"), offset, size);
+                if synced && self.0.is_none() {
+                    eprintln!("pass {pass}/{passes}: {offset} of {size} bytes on the medium");
+                }
+            }
+            At::Reading { offset, size } => {
+                self.at("reading back".into(), offset, size);
+                if offset == size && self.0.is_none() {
+                    eprintln!("read back: {size} bytes");
+                }
+            }
+            At::Formatting => {
+                if let Some(bar) = &self.0 {
+                    bar.finish_and_clear();
+                }
+                eprintln!("formatting");
+            }
+        }
+    }
+}

@@ -1,11 +1,12 @@
 //! Commands that look and change nothing.
 
 use super::print_json;
-use crate::cli::{PolicyFile, State, VerifyRelease};
+use crate::cli::{PolicyFile, State, VerifyCertificate, VerifyRelease};
 use crate::settings::{self, ConfigurationError};
 use anyhow::Context as _;
 use audit::{Filter, PublicKey};
 use pipeline::station::StatePaths;
+use release::Purpose;
 use serde_json::json;
 use spool::{HoldRecord, Quarantine};
 use std::path::Path;
@@ -115,18 +116,33 @@ fn print_record(record: &HoldRecord) {
 }
 
 pub fn verify_release(what: &VerifyRelease) -> anyhow::Result<u8> {
-    let dir = settings::state_dir(what.state.state.as_deref())?;
-    // Without a station at hand the signature is still checked, and the key it names is printed for comparison.
-    let expected = match (&what.key, what.state.state.is_some() || dir.exists()) {
-        (None, false) => None,
-        (key, _) => Some(key_for(key.as_deref(), &dir)?),
+    verify_folder(&what.dir, Purpose::Release, what.key.as_deref(), &what.state)
+}
+
+pub fn verify_certificate(what: &VerifyCertificate) -> anyhow::Result<u8> {
+    let given = &what.certificate;
+    // Any file of the folder will do.
+    let folder = if given.is_file() { given.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new(".")) } else { given };
+    verify_folder(folder, Purpose::WipeCertificate, what.key.as_deref(), &what.state)
+}
+
+fn verify_folder(folder: &Path, purpose: Purpose, key: Option<&str>, state: &State) -> anyhow::Result<u8> {
+    let word = match purpose {
+        Purpose::Release => "release",
+        Purpose::WipeCertificate => "certificate",
     };
-    match release::verify_release(&what.dir, expected.as_ref()) {
+    let dir = settings::state_dir(state.state.as_deref())?;
+    // Without a station at hand the signature is still checked, and the key it names is printed for comparison.
+    let expected = match (key, state.state.is_some() || dir.exists()) {
+        (None, false) => None,
+        (key, _) => Some(key_for(key, &dir)?),
+    };
+    match release::verify_folder(folder, expected.as_ref(), purpose) {
         Ok(verified) => {
-            if what.state.json {
+            if state.json {
                 print_json(&verified)?;
             } else {
-                println!("the release holds: {} files, signed by {}", verified.files, verified.signed_by);
+                println!("the {word} holds: {} files, signed by {}", verified.files, verified.signed_by);
                 if !verified.key_confirmed {
                     println!("note: no station key to compare with; check that this is the station's (--key, --state)");
                 }
@@ -134,10 +150,10 @@ pub fn verify_release(what: &VerifyRelease) -> anyhow::Result<u8> {
             Ok(0)
         }
         Err(fault) => {
-            if what.state.json {
+            if state.json {
                 print_json(&json!({ "verified": false, "fault": fault.to_string() }))?;
             } else {
-                println!("the release does NOT hold: {fault}");
+                println!("the {word} does NOT hold: {fault}");
             }
             Ok(BROKEN)
         }

@@ -7,6 +7,7 @@ mod process;
 mod rules;
 mod secrets;
 mod watch;
+mod wipe;
 
 use crate::cli::{Audit, Cli, Command, Policy, Quarantine, Rules};
 use crate::device::DeviceRefused;
@@ -31,6 +32,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Quarantine(Quarantine::List { session, state }) => look::quarantine_list(session.as_deref(), state),
         Command::Quarantine(Quarantine::Show { hold, state }) => look::quarantine_show(hold, state),
         Command::VerifyRelease(what) => look::verify_release(what),
+        Command::Wipe(order) => wipe::run(order),
+        Command::VerifyCertificate(what) => look::verify_certificate(what),
         Command::Policy(Policy::Explain { policy, state }) => look::policy_explain(policy, state),
         Command::Rules(Rules::Test { policy, state }) => rules::test(policy, state),
         Command::Media(what) => media::run(what),
@@ -46,6 +49,9 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     }
     if error.downcast_ref::<DeviceRefused>().is_some() {
         return REFUSED;
+    }
+    if error.downcast_ref::<::wipe::Refusal>().is_some() {
+        return USAGE;
     }
     match error.downcast_ref::<StationFault>() {
         Some(_) | None => FAULT,
