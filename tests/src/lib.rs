@@ -9,6 +9,7 @@ pub mod fake_clamd;
 pub mod fault;
 pub mod kill;
 pub mod lies;
+pub mod loops;
 pub mod processes;
 pub mod relay;
 pub mod released;
