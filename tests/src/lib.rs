@@ -13,6 +13,7 @@ pub mod loops;
 pub mod processes;
 pub mod relay;
 pub mod released;
+pub mod udevd;
 
 use anyhow::{Context as _, Result};
 use model::report::SessionReport;

@@ -18,6 +18,11 @@ pub fn missing() -> Option<&'static str> {
     (!Path::new("/dev/loop-control").exists()).then_some("this kernel has no loop devices")
 }
 
+fn number_of(which: u32) -> u32 {
+    // BOUND: twenty bits of minor numbers, eight of them for each of 100,000 processes.
+    1_000 + std::process::id() % 100_000 * 8 + which % 8
+}
+
 /// An image attached as `/dev/loopN`.
 #[derive(Debug)]
 pub struct LoopDevice {
@@ -31,12 +36,15 @@ impl LoopDevice {
     /// # Errors
     /// When `losetup` refuses.
     pub fn attach(image: &Path, which: u32) -> Result<Self> {
-        // BOUND: twenty bits of minor numbers, eight of them for each of 100,000 processes.
-        let number = 1_000 + std::process::id() % 100_000 * 8 + which % 8;
-        let device = Self { number, attached: true };
+        let device = Self { number: number_of(which), attached: true };
         let ended = run(command("losetup").arg("--partscan").arg(device.node()).arg(image))?;
         ensure!(ended.status == 0, "{ended:?}");
         Ok(device)
+    }
+
+    /// The name the device will have, before it is attached.
+    pub fn name_of(which: u32) -> String {
+        format!("loop{}", number_of(which))
     }
 
     /// The kernel's name.

@@ -25,6 +25,7 @@ pub fn deauthorise(facts: &DeviceFacts) -> Result<bool, AuthoriseError> {
     let Some(usb) = &facts.usb_device else { return Ok(false) };
     let path = usb.join("authorized");
     // Not created when absent: that would only happen in a directory that is no sysfs.
-    let written = std::fs::OpenOptions::new().write(true).truncate(false).open(&path).and_then(|mut file| io::Write::write_all(&mut file, b"0"));
+    let written =
+        std::fs::OpenOptions::new().write(true).truncate(false).open(&path).and_then(|mut file| io::Write::write_all(&mut file, b"0"));
     written.map(|()| true).map_err(|source| AuthoriseError::Refused { path, source })
 }

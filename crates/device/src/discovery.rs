@@ -50,8 +50,7 @@ impl Discovery {
         let now: BTreeMap<String, DeviceFacts> =
             devices.into_iter().filter(|facts| facts.size_bytes > 0).map(|facts| (facts.name.clone(), facts)).collect();
         let gone = self.present.iter().filter(|(name, before)| now.get(*name).is_none_or(|facts| !same_medium(before, facts)));
-        let mut changes: Vec<Change> =
-            gone.map(|(_, before)| Change { happening: Happening::Remove, facts: before.clone() }).collect();
+        let mut changes: Vec<Change> = gone.map(|(_, before)| Change { happening: Happening::Remove, facts: before.clone() }).collect();
         for (name, facts) in &now {
             let happening = match self.present.get(name) {
                 Some(before) if before == facts => continue,

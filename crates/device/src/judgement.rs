@@ -96,9 +96,9 @@ fn refusal(facts: &DeviceFacts, policy: &DevicePolicy) -> Option<Refusal> {
 /// Whether every key of the pattern is equal; a key about something the device does not say is not.
 fn is_meant(pattern: &DevicePattern, facts: &DeviceFacts) -> bool {
     let identified = |wanted: &Option<String>, id: Option<u16>, name: &Option<String>| {
-        wanted.as_ref().is_none_or(|wanted| {
-            id.is_some_and(|id| wanted.eq_ignore_ascii_case(&format!("{id:04x}"))) || name.as_ref() == Some(wanted)
-        })
+        wanted
+            .as_ref()
+            .is_none_or(|wanted| id.is_some_and(|id| wanted.eq_ignore_ascii_case(&format!("{id:04x}"))) || name.as_ref() == Some(wanted))
     };
     let equal = |wanted: &Option<String>, said: &Option<String>| wanted.is_none() || wanted == said;
     !pattern.is_empty()

@@ -53,12 +53,7 @@ pub fn mountd(socket: Option<&Path>, policy: &Policy) -> anyhow::Result<Arc<Moun
 ///
 /// # Errors
 /// [`DeviceRefused`], or the station's.
-pub async fn admit(
-    station: &Station,
-    policy: &Policy,
-    facts: DeviceFacts,
-    mountd: &Arc<Mountd>,
-) -> anyhow::Result<Arc<dyn DeviceSource>> {
+pub async fn admit(station: &Station, policy: &Policy, facts: DeviceFacts, mountd: &Arc<Mountd>) -> anyhow::Result<Arc<dyn DeviceSource>> {
     let judgement = device::judge(&facts, &policy.device);
     let record = facts.record(&judgement.to_string());
     match judgement {

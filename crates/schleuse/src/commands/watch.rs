@@ -108,8 +108,7 @@ impl Lock {
             }
             match device::admit(&self.station, &self.policy, change.facts.clone(), &self.mountd).await {
                 Ok(admitted) => {
-                    let order =
-                        Order { source: device::node(&change.facts), device: Some(admitted), release_to: self.release_to.clone() };
+                    let order = Order { source: device::node(&change.facts), device: Some(admitted), release_to: self.release_to.clone() };
                     let station = Arc::clone(&self.station);
                     sessions.spawn(async move {
                         let ended = pipeline::process(&station, &order, Arc::new(Quiet)).await;
