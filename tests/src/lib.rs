@@ -43,7 +43,7 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let mut places = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
     places
         .find(|path| path.is_file())
-        .with_context(|| format!("{name} is missing; build it with `cargo build -p schleuse -p schleuse-worker`"))
+        .with_context(|| format!("{name} is missing; build it with `cargo build -p schleuse -p schleuse-worker -p schleuse-mountd`"))
 }
 
 /// How a command ended.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
-use testkit::{Partition, Sample, write_fat32_image};
+use testkit::{Partition, write_fat32_image};
 
 // BOUND: a session of one text file takes some seconds; this is for a busy machine.
 const LINE_WAIT: Duration = Duration::from_secs(120);
