@@ -9,10 +9,12 @@ pub mod fake_clamd;
 pub mod fault;
 pub mod kill;
 pub mod lies;
+pub mod loops;
 pub mod processes;
 pub mod relay;
 pub mod released;
 pub mod stick;
+pub mod udevd;
 
 use anyhow::{Context as _, Result};
 use model::report::SessionReport;
@@ -42,7 +44,7 @@ pub fn program(name: &str) -> Result<PathBuf> {
     let mut places = own.ancestors().skip(1).take(2).map(|folder| folder.join(name));
     places
         .find(|path| path.is_file())
-        .with_context(|| format!("{name} is missing; build it with `cargo build -p schleuse -p schleuse-worker`"))
+        .with_context(|| format!("{name} is missing; build it with `cargo build -p schleuse -p schleuse-worker -p schleuse-mountd`"))
 }
 
 /// How a command ended.

@@ -30,8 +30,26 @@ const NOT_IN_SUPERVISOR: &[&str] = &[
     "csv",
 ];
 /// What a worker must not link: stores, records, network, the line itself.
-const NOT_IN_WORKER: &[&str] =
-    &["spool", "audit", "release", "scan", "pipeline", "wipe", "age", "ring", "tokio", "clamav-client", "walkdir", "tempfile"];
+const NOT_IN_WORKER: &[&str] = &[
+    "spool",
+    "audit",
+    "release",
+    "scan",
+    "pipeline",
+    "wipe",
+    "age",
+    "ring",
+    "tokio",
+    "clamav-client",
+    "walkdir",
+    "tempfile",
+    "device",
+    "udev",
+    "libudev-sys",
+];
+/// What the privileged program must not link: neither side's work.
+const NOT_IN_MOUNTD: &[&str] =
+    &["inspect", "render", "medium", "device", "udev", "spool", "audit", "release", "scan", "pipeline", "wipe", "tokio", "serde_json"];
 /// Licences of what is linked in.
 const LICENCES: &[&str] = &[
     "MIT",
@@ -59,6 +77,7 @@ pub fn all(root: &Path) -> anyhow::Result<()> {
     cargo(&["fmt", "--all", "--check"])?;
     direction("schleuse", NOT_IN_SUPERVISOR)?;
     direction("schleuse-worker", NOT_IN_WORKER)?;
+    direction("schleuse-mountd", NOT_IN_MOUNTD)?;
     licences()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     // The end-to-end tests start the programs as a user would; they must be there.

@@ -42,9 +42,9 @@ pub fn built(root: &Path, profile: &str) -> PathBuf {
     target.join(profile)
 }
 
-/// Builds both programs of the product and gives the directory they lie in.
+/// Builds the programs of the product and gives the directory they lie in.
 pub fn build(root: &Path, release: bool) -> anyhow::Result<PathBuf> {
-    let mut arguments = vec!["build", "--bins", "--package", "schleuse", "--package", "schleuse-worker"];
+    let mut arguments = vec!["build", "--bins", "--package", "schleuse", "--package", "schleuse-worker", "--package", "schleuse-mountd"];
     if release {
         arguments.push("--release");
     }

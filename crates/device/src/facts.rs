@@ -97,7 +97,7 @@ pub struct DeviceFacts {
     pub product: Option<String>,
     /// Serial number, escaped.
     pub serial: Option<String>,
-    /// Port (`1-2.3`), or the slot's name for a card.
+    /// Port (`1-2.3`), the slot's name for a card, its own name for a loop device.
     pub port: Option<String>,
     /// Size in bytes; 0 when no medium is in it.
     pub size_bytes: u64,
@@ -230,6 +230,9 @@ pub fn facts(sysfs: &Path, name: &str) -> Result<DeviceFacts, FactsError> {
     };
     if let Some(usb) = usb {
         from_usb(&mut found, usb)?;
+    } else if found.kind == DeviceKind::Virtual {
+        // So that the policy can name it.
+        found.port = Some(name.to_owned());
     } else if found.kind == DeviceKind::Mmc {
         let slot = above.iter().filter_map(|path| path.file_name()?.to_str()).find(|part| is_slot(part));
         found.port = slot.map(str::to_owned);

@@ -1,6 +1,7 @@
 # schleuse-mountd: sets a block device read-only, mounts it detached, hands a descriptor back.
 include base
 openat when 2 & 0x400643 == 0       # sysfs, device nodes; read-only: none of O_WRONLY O_RDWR O_CREAT O_TRUNC O_APPEND O_TMPFILE
+open when 1 & 0x400643 == 0         # the same, as rustix calls it
 ioctl when 1 & 0xffffffff == 0x125d # BLKROSET
 ioctl when 1 & 0xffffffff == 0x125e # BLKROGET
 newfstatat                          # kind and number of a device node; what lies in sysfs
