@@ -58,7 +58,7 @@ pub(crate) fn udf_volumes() -> Result<Vec<Vec<u8>>> {
     let mut seeds = vec![sparse(&bridge)];
     for options in [["--media-type=hd", "--blocksize=512"], ["--media-type=cdrw", "--blocksize=2048"]] {
         let formatted = made(|_, image| {
-            std::fs::File::create(image)?.set_len(2 << 20)?;
+            std::fs::File::create(image)?.set_len(8 << 20)?;
             run("mkudffs", &[&options[..], &[image]].concat())
         })?;
         seeds.push(sparse(&formatted));
