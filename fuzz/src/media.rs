@@ -4,7 +4,7 @@ use crate::assembly::checked_gpt;
 use medium::{ByteSource, ReadLimits};
 use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
 use std::fs::File;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use wire::{Answer, Frame, FrameReader, FrameWriter};
 
@@ -82,7 +82,7 @@ pub(crate) fn ntfs(bytes: &[u8]) {
 pub(crate) fn exfat(bytes: &[u8]) {
     let (file, length) = image(bytes);
     let mut bytes = vec![0; length as usize];
-    file.read_exact_at(&mut bytes, 0).expect("memory can be read");
+    FileExt::read_exact_at(&file, &mut bytes, 0).expect("memory can be read");
     read(file);
     testkit::exfat::straighten(&mut bytes);
     read(image(&bytes).0);

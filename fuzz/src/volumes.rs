@@ -19,7 +19,8 @@ pub(crate) fn exfat() -> Seeds {
     let mut attached = [0; 32];
     (attached[0], attached[1], attached[24]) = (0xE1, ALLOCATED | IN_A_ROW, 9);
     attached[20..24].copy_from_slice(&row.to_le_bytes());
-    let mut inside: Vec<u8> = (0..9).flat_map(|n| exfat::file(&format!("with a name of more than fifteen units {n}"), row, 100 * n)).collect();
+    let mut inside: Vec<u8> =
+        (0..9).flat_map(|n| exfat::file(&format!("with a name of more than fifteen units {n}"), row, 100 * n)).collect();
     for level in 0..3 {
         let first = volume.chain(&inside);
         inside = exfat::directory(&format!("level {level}"), first, inside.len());

@@ -73,7 +73,8 @@ fn region(window: &Window, at: u64) -> Option<Geometry> {
         cluster_bytes: 1 << (sector_shift + cluster_shift),
     };
     // A table that overlaps what lies before or behind it is none.
-    let in_order = sectors(80)? >= 2 * (REGION_SECTORS << sector_shift) && sectors(80)? + table_bytes * u64::from(tables) <= geometry.clusters_at;
+    let in_order =
+        sectors(80)? >= 2 * (REGION_SECTORS << sector_shift) && sectors(80)? + table_bytes * u64::from(tables) <= geometry.clusters_at;
     in_order.then_some(geometry)
 }
 

@@ -64,7 +64,8 @@ impl<W: Write> Entries<'_, '_, W> {
         if number < RESERVED && file.names.is_empty() && file.streams.iter().all(|stream| stream.length == 0) {
             return Ok(());
         }
-        let mut names: Vec<Named> = file.names.iter().map(|name| (self.tree.place(name.parent), name_bytes(name.units.iter().copied()))).collect();
+        let mut names: Vec<Named> =
+            file.names.iter().map(|name| (self.tree.place(name.parent), name_bytes(name.units.iter().copied()))).collect();
         // A directory that runs in a circle has been cut off it.
         if let (true, Some(place), Some(first)) = (is_directory && number != ROOT, self.tree.settled(number), names.first_mut()) {
             first.0 = place;

@@ -70,7 +70,9 @@ impl Runs {
         let count = u64::try_from(count).ok().filter(|count| *count > 0)?;
         let end = self.end.checked_add(count).filter(|end| *end <= MAX_CLUSTERS)?;
         let cluster = cluster.map(u64::try_from).transpose().ok()?;
-        if cluster.is_some_and(|cluster| cluster.checked_add(count).is_none_or(|last| last > volume_clusters)) || self.runs.len() >= MAX_RUNS {
+        if cluster.is_some_and(|cluster| cluster.checked_add(count).is_none_or(|last| last > volume_clusters))
+            || self.runs.len() >= MAX_RUNS
+        {
             return None;
         }
         self.runs.push(Run { begin: self.end, cluster, count });

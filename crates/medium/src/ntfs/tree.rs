@@ -140,9 +140,8 @@ impl Tree {
     /// Whether what is in this place under this name is one of the volume's own files: `$Extend`, and below it the names
     /// Windows gives out.
     pub fn is_own(&self, place: Place, name: &[u8]) -> bool {
-        const NAMES: [&[u8]; 10] = [
-            b"$ObjId", b"$Quota", b"$Reparse", b"$UsnJrnl", b"$RmMetadata", b"$Deleted", b"$Repair", b"$Txf", b"$TxfLog", b"$Tops",
-        ];
+        const NAMES: [&[u8]; 10] =
+            [b"$ObjId", b"$Quota", b"$Reparse", b"$UsnJrnl", b"$RmMetadata", b"$Deleted", b"$Repair", b"$Txf", b"$TxfLog", b"$Tops"];
         let Place::In(index) = place else { return false };
         let Some(above) = self.directories.get(index) else { return false };
         let named = |name: &[u8]| NAMES.contains(&name) || name.starts_with(b"$TxfLog");
