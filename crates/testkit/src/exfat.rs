@@ -123,7 +123,7 @@ fn straighten_boot(image: &mut [u8]) {
 }
 
 /// Puts the checksum of an entry set into it.
-fn sign(set: &mut [u8]) {
+pub fn sign(set: &mut [u8]) {
     let summed = set.iter().enumerate().filter(|(place, _)| !matches!(place, 2 | 3));
     let sum = summed.fold(0u16, |sum, (_, byte)| sum.rotate_right(1).wrapping_add((*byte).into()));
     set.iter_mut().skip(2).zip(sum.to_le_bytes()).for_each(|(place, byte)| *place = byte);

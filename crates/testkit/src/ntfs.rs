@@ -25,8 +25,6 @@ pub const IN_USE: u16 = 1;
 pub const DIRECTORY: u16 = 2;
 /// Number of the root directory's record.
 pub const ROOT: u64 = 5;
-/// Number of the first record for files.
-pub const FIRST: u64 = 24;
 const TABLE_CLUSTER: usize = 16;
 
 /// A volume whose clusters are given out from the first one on.
@@ -148,13 +146,16 @@ pub fn resident(kind: u32, title: &str, flags: u16, value: &[u8]) -> Vec<u8> {
     attribute(kind, 0, title, flags, &head, value)
 }
 
+/// Clusters in a row, the first of them (none for a hole) and how many.
+pub type Run = (Option<u64>, u64);
+
 /// What a content in clusters is.
 #[derive(Debug, Clone, Copy)]
 pub struct Mapped<'a> {
     /// First cluster of the piece.
     pub begin: u64,
-    /// Clusters (none for a hole) and how many.
-    pub runs: &'a [(Option<u64>, u64)],
+    /// Where its clusters are.
+    pub runs: &'a [Run],
     /// Clusters compressed together, as a power of two.
     pub unit_shift: u8,
     /// Length, bytes.
@@ -199,7 +200,7 @@ fn attribute(kind: u32, form: u8, title: &str, flags: u16, head: &[u8], value: &
 }
 
 /// Mapping pairs of runs, each with eight bytes for the step and four for the count.
-pub fn pairs(runs: &[(Option<u64>, u64)]) -> Vec<u8> {
+pub fn pairs(runs: &[Run]) -> Vec<u8> {
     let mut before = 0;
     let mut out = Vec::new();
     for (cluster, count) in runs {

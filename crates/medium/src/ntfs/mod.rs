@@ -72,7 +72,7 @@ impl Volume {
         for number in 0..self.table.records {
             match self.reader().slot(number) {
                 Ok(Slot::Record(Record { base: Some(base), .. })) if extensions.len() < MAX_EXTENSIONS => {
-                    extensions.push((base.number, number))
+                    extensions.push((base.number, number));
                 }
                 // BOUND: see `Tree::insert`, which takes no more than this.
                 Ok(Slot::Record(Record { base: None, is_directory: true, .. })) if directories.len() < tree::MAX_DIRECTORIES => {

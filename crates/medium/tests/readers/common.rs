@@ -59,7 +59,7 @@ impl Sent {
                 Some(Frame::Control(Answer::InventoryEnd { entries, bytes })) => {
                     assert_eq!(entries as usize, sent.entries.len());
                     let in_files = |entry: &&Entry| !matches!(entry.kind, EntryKind::Area(_));
-                    assert_eq!(bytes, sent.entries.iter().filter(in_files).map(|e| e.size_bytes).sum::<u64>());
+                    assert_eq!(bytes, sent.entries.iter().filter(in_files).fold(0, |sum: u64, e| sum.saturating_add(e.size_bytes)));
                     break;
                 }
                 None => return sent,

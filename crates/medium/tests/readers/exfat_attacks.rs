@@ -71,7 +71,9 @@ fn absurd_boot_sectors_with_right_checksums_are_no_volume_or_end_in_lines() {
     ];
     let broken = |at: usize, bytes: &[u8]| {
         let mut broken = image.clone();
-        [0, 12 * 512].iter().for_each(|region| broken[region + at..][..bytes.len()].copy_from_slice(bytes));
+        for region in [0, 12 * 512] {
+            broken[region + at..][..bytes.len()].copy_from_slice(bytes);
+        }
         straighten(&mut broken);
         read_image(&broken)
     };

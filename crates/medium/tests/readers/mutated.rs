@@ -32,8 +32,11 @@ struct Outcomes {
     same: usize,
 }
 
+/// Makes checksums right again.
+type Straighten = fn(&mut [u8]);
+
 /// Reads variants of an image: bits, bytes and numbers changed where something is written, or its end cut off.
-fn mutate(image: &[u8], rounds: usize, straighten: Option<fn(&mut [u8])>, outcomes: &mut Outcomes) {
+fn mutate(image: &[u8], rounds: usize, straighten: Option<Straighten>, outcomes: &mut Outcomes) {
     // What decides something: not the bytes of contents.
     let content = pattern(3_000);
     let decides = |at: &usize| image[*at] != 0 && !content.chunks(64).any(|piece| image[*at & !63..].starts_with(piece));
@@ -49,7 +52,7 @@ fn mutate(image: &[u8], rounds: usize, straighten: Option<fn(&mut [u8])>, outcom
     for round in 0..rounds {
         let mut bytes = image.to_vec();
         for _ in 0..=random.below(3) {
-            let places = if random.below(2) == 0 { &telling } else { &places };
+            let places = if random.below(3) == 0 { &telling } else { &places };
             let at = places[random.below(places.len())];
             let at = (at + random.below(9)).saturating_sub(4).min(image.len() - 8);
             match random.below(4) {
@@ -151,7 +154,7 @@ fn thousands_of_broken_exfat_volumes_end_within_their_limits() {
     let mut outcomes = Outcomes::default();
     mutate(&exfat_volume(), ROUNDS, Some(exfat::straighten), &mut outcomes);
     println!("{outcomes:?}");
-    assert!(outcomes.variants >= 2_000 && outcomes.unknown > 10 && outcomes.lines > 200 && outcomes.broken_off > 30, "{outcomes:?}");
+    assert!(outcomes.variants >= 2_000 && outcomes.unknown > 10 && outcomes.lines > 200 && outcomes.broken_off > 10, "{outcomes:?}");
 }
 
 #[test]
@@ -159,14 +162,14 @@ fn thousands_of_broken_ntfs_volumes_end_within_their_limits() {
     let mut outcomes = Outcomes::default();
     mutate(&ntfs_volume(), ROUNDS, None, &mut outcomes);
     println!("{outcomes:?}");
-    assert!(outcomes.variants >= 2_000 && outcomes.unknown > 10 && outcomes.lines > 200 && outcomes.broken_off > 30, "{outcomes:?}");
+    assert!(outcomes.variants >= 2_000 && outcomes.unknown > 10 && outcomes.lines > 200 && outcomes.broken_off > 10, "{outcomes:?}");
 }
 
 #[test]
 fn broken_variants_of_volumes_other_programs_made_end_within_their_limits() {
     let dir = tempfile::tempdir().unwrap();
     let image = dir.path().join("medium.img");
-    let programs: [(&str, &[&str], &str, Option<fn(&mut [u8])>); 2] = [
+    let programs: [(&str, &[&str], &str, Option<Straighten>); 2] = [
         ("mkfs.exfat", &["-b", "4K", "-c", "512"], "mount.exfat-fuse", Some(exfat::straighten)),
         ("mkfs.ntfs", &["--force", "--quick", "--quiet", "--cluster-size", "512"], "ntfs-3g", None),
     ];

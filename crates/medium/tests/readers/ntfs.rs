@@ -32,7 +32,7 @@ fn every_file_of_a_thousand_arrives_as_it_was_written() {
         match Mount::new(&image, DRIVER, "noatime,hide_hid_files") {
             Err(why) => return println!("skipped: {why}"),
             Ok(mount) => {
-                thousand().iter().for_each(|(path, content)| tree.write(&mount.root(), path, content));
+                tree.write_all(&mount.root(), &thousand());
                 for name in ["hinten ein Leerzeichen ", "Punkt.", "Frage? Stern* <Pfeil> \"zitiert\": a|b\\c", "zwei\nZeilen"] {
                     tree.write(&mount.root(), &format!("Namen/{name}"), &Content::Bytes(name.into()));
                 }
@@ -61,7 +61,7 @@ fn compressed_sparse_and_huge_files_arrive_whole() {
     formatted(&image, 48 << 20, &["--cluster-size", "4096", "--enable-compression"]);
     let text: Vec<u8> = (0..60_000).flat_map(|n| format!("Zeile {n} von vielen; ").into_bytes()).collect();
     let noise = common::pattern(300_001);
-    let mixed = [&text[..200_000], &noise[..100_000], &[0; 300_000], &text[..70_001]].concat();
+    let mixed = [&text[..200_000], &noise[..100_000], &vec![0; 300_000], &text[..70_001]].concat();
     let mut tree = Tree::default();
     match Mount::new(&image, DRIVER, "compression") {
         Err(why) => return println!("skipped: {why}"),
@@ -166,7 +166,7 @@ fn seven_zip_reads_the_same_tree() {
     let mut tree = Tree::default();
     match Mount::new(&image, DRIVER, "noatime") {
         Err(why) => return println!("skipped: {why}"),
-        Ok(mount) => thousand().iter().for_each(|(path, content)| tree.write(&mount.root(), path, content)),
+        Ok(mount) => tree.write_all(&mount.root(), &thousand()),
     }
     let out = dir.path().join("out");
     run("7z", &["x", "-y", &format!("-o{}", out.display()), image.to_str().unwrap(), "-x![SYSTEM]"]);

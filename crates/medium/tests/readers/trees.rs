@@ -35,10 +35,18 @@ impl Tree {
             Content::Bytes(bytes) => file.write_all(bytes).unwrap(),
             Content::Holes { length, pieces } => {
                 file.set_len(*length).unwrap();
-                pieces.iter().for_each(|(at, bytes)| file.write_all_at(bytes, *at).unwrap());
+                for (at, bytes) in pieces {
+                    file.write_all_at(bytes, *at).unwrap();
+                }
             }
         }
         self.keep(path, &digest(content));
+    }
+
+    pub fn write_all(&mut self, root: &Path, files: &[(String, Content)]) {
+        for (path, content) in files {
+            self.write(root, path, content);
+        }
     }
 
     pub fn keep(&mut self, path: &str, digest: &str) {
