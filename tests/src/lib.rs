@@ -18,12 +18,17 @@ pub mod udevd;
 
 use anyhow::{Context as _, Result};
 use model::report::SessionReport;
+use model::{Digest, FormatTable, Policy};
+use pipeline::Settings;
 use sha2::{Digest as _, Sha256};
+use std::fs;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use tempfile::TempDir;
 use testkit::Sample;
+use wire::RuleSource;
 
 pub use clamd::Clamd;
 pub use fake_clamd::{FakeClamd, ScanAnswer};
@@ -202,4 +207,29 @@ pub fn small_medium() -> Result<Vec<Sample>> {
         "Bilder/Ausflug an den See/Diagramm.png",
         "Bilder/Ausflug an den See/Fax.tiff",
     ])
+}
+
+/// A policy (the shipped one when it says nothing), with the format table and rules of this repository.
+///
+/// # Errors
+/// When the files of the repository cannot be read.
+pub fn settings(policy: &str) -> Result<Settings> {
+    let rules_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
+    let read = |name: &str| fs::read_to_string(rules_dir.join(name)).with_context(|| format!("reading rules/{name}"));
+    let mut rules = Vec::new();
+    for entry in fs::read_dir(rules_dir.join("yara"))? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "yar") {
+            let name = path.file_name().context("a rule file's name")?.to_string_lossy().into_owned();
+            rules.push(RuleSource { name, text: fs::read_to_string(&path)? });
+        }
+    }
+    rules.sort_by(|a, b| a.name.cmp(&b.name));
+    let policy = if policy.is_empty() { read("policies/strict.toml")? } else { policy.to_owned() };
+    Ok(Settings {
+        policy: Policy::from_toml(&policy)?,
+        formats: FormatTable::from_toml(&read("formats.toml")?)?,
+        rules: Arc::new(rules),
+        policy_sha256: Digest([0; 32]),
+    })
 }

@@ -1,14 +1,19 @@
 //! Media that misbehave: what they did not give is unreadable with the offset or the time, the rest goes on, and what they
 //! gave at the first read is all that counts.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
+use audit::{OsEntropy, SystemClock};
 use e2e::released::{check_audit, check_release};
 use e2e::stick::{Behaviour, Stick};
-use e2e::{Clamd, Scratch, run, sha256_of};
+use e2e::{Clamd, Scratch, program, run, settings, sha256_of};
+use model::device::{DeviceKind, DeviceRecord};
 use model::report::{ItemLine, Outcome, SessionReport};
 use model::{Format, Reason};
-use std::fs;
+use pipeline::{Attached, DeviceSource, Order, Quiet, Station, StationFault, Unobserved};
+use std::fs::{self, File};
 use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
 use testkit::{Expected, Sample, eicar, fat32_image};
 
 /// Bytes of the large file in the middle.
@@ -127,4 +132,77 @@ fn a_medium_that_stalls_at_once_is_a_line_too() -> Result<()> {
     let report = session(&scratch, &clamd, &stick, "[session]\nread_stall_seconds = 1\n")?;
     ensure!(report.totals.found == 1, "{:?}", report.totals);
     unreadable(&report, "(rest of the medium)", "the medium gave nothing: session.read_stall_seconds = 1")
+}
+
+/// An admitted device that is pulled out as soon as it gives an error.
+#[derive(Debug)]
+struct Pulled(PathBuf);
+
+impl DeviceSource for Pulled {
+    fn record(&self) -> DeviceRecord {
+        let none = None::<String>;
+        DeviceRecord {
+            name: "sdz".into(),
+            kind: DeviceKind::Usb,
+            usb_id: none.clone(),
+            vendor: none.clone(),
+            product: none.clone(),
+            serial: none.clone(),
+            port: none,
+            size_bytes: 0,
+            judgement: "admitted".into(),
+        }
+    }
+
+    fn attach(&self) -> Result<Attached, String> {
+        File::open(&self.0).map(|file| Attached::Disk(file.into())).map_err(|error| error.to_string())
+    }
+
+    fn is_gone(&self) -> bool {
+        true
+    }
+}
+
+/// A session with a stick that is pulled out in the middle of its large file.
+fn pulled_out(scratch: &Scratch, clamd: &Clamd, policy: &str) -> Result<Option<Result<SessionReport, StationFault>>> {
+    let (image, large) = volume()?;
+    let rest = large.start + 300 * 1_024..image.len() as u64;
+    let Some(stick) = Stick::insert(image, vec![(rest, Behaviour::Defective)])? else { return Ok(None) };
+    let settings = settings(policy)?;
+    fs::create_dir_all(scratch.release())?;
+    let device: Arc<dyn DeviceSource> = Arc::new(Pulled(stick.image()));
+    let order = Order { source: stick.image(), device: Some(device), release_to: scratch.release(), keys: Vec::new() };
+    let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
+        let (worker, address) = (program("schleuse-worker")?, clamd.address().parse()?);
+        let station = Station::open(&scratch.state(), worker, settings, address, clock, entropy, Arc::new(Unobserved)).await?;
+        anyhow::Ok(pipeline::process(&station, &order, Arc::new(Quiet)).await)
+    })?;
+    check_audit(scratch)?;
+    Ok(Some(ended.map(|finished| finished.report)))
+}
+
+#[test]
+fn of_a_medium_that_is_pulled_out_nothing_is_released() -> Result<()> {
+    let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
+    let Some(ended) = pulled_out(&scratch, &clamd, "")? else { return Ok(()) };
+    let Err(fault) = ended else { bail!("{ended:?}") };
+    ensure!(matches!(fault, StationFault::MediumGone { found: 3, .. }), "{fault}");
+    ensure!(scratch.released_names()?.is_empty(), "something was released");
+    Ok(())
+}
+
+#[test]
+fn by_policy_what_came_before_a_medium_was_pulled_out_is_released() -> Result<()> {
+    let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
+    let Some(ended) = pulled_out(&scratch, &clamd, "[session]\non_medium_gone = \"partial\"\n")? else { return Ok(()) };
+    let report = ended?;
+    released(&report, "A.txt")?;
+    for path in ["B.txt", "C.txt"] {
+        let line = line(&report, path)?;
+        ensure!((line.disposition, line.reason) == (Outcome::Unreadable, Reason::MediumGone), "{line:?}");
+    }
+    ensure!(report.totals.reconcile(), "{:?}", report.totals);
+    Ok(())
 }

@@ -11,14 +11,12 @@
 use anyhow::{Context as _, Result, bail};
 use audit::{OsEntropy, SystemClock};
 use e2e::kill::Victim;
-use model::{Digest, FormatTable, Policy};
-use pipeline::{Order, Quiet, Settings, Station, Transition, Transitions};
+use pipeline::{Order, Quiet, Station, Transition, Transitions};
 use rustix::process::{Pid, getpid};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use wire::RuleSource;
 
 /// Exit status when something was withheld.
 const WITHHELD: u8 = 10;
@@ -91,7 +89,7 @@ fn run() -> Result<u8> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let finished = runtime.block_on(async {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
-        let station = Station::open(Path::new(state), worker, settings()?, clamd.parse()?, clock, entropy, transitions).await?;
+        let station = Station::open(Path::new(state), worker, e2e::settings("")?, clamd.parse()?, clock, entropy, transitions).await?;
         anyhow::Ok(pipeline::process(&station, &order, Arc::new(Quiet)).await?)
     })?;
     std::fs::write(report, serde_json::to_vec_pretty(&finished.report)?)?;
@@ -105,25 +103,4 @@ fn run() -> Result<u8> {
 
 fn transition(name: &str) -> Result<Transition> {
     Transition::ALL.iter().copied().find(|known| format!("{known:?}") == name).with_context(|| format!("no transition {name}"))
-}
-
-/// The default policy, format table and rules of this repository.
-fn settings() -> Result<Settings> {
-    let rules_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
-    let read = |name: &str| std::fs::read_to_string(rules_dir.join(name)).with_context(|| format!("reading rules/{name}"));
-    let mut rules = Vec::new();
-    for entry in std::fs::read_dir(rules_dir.join("yara"))? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|ending| ending == "yar") {
-            let name = path.file_name().context("a rule file's name")?.to_string_lossy().into_owned();
-            rules.push(RuleSource { name, text: std::fs::read_to_string(&path)? });
-        }
-    }
-    rules.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(Settings {
-        policy: Policy::from_toml(&read("policies/strict.toml")?)?,
-        formats: FormatTable::from_toml(&read("formats.toml")?)?,
-        rules: Arc::new(rules),
-        policy_sha256: Digest([0; 32]),
-    })
 }
