@@ -46,7 +46,9 @@ pub(crate) fn write(
             found = vec![BadRange { offset: stretch.start, bytes: stretch.end - stretch.start, trouble: Trouble::Write }];
         }
         found.sort_by_key(|range| range.offset);
-        found.into_iter().for_each(|range| bad.add(range, cut.max_bad_ranges));
+        for range in found {
+            bad.add(range, cut.max_bad_ranges);
+        }
         hear(stretch.end, Some(bad))?;
         if writer.given_up() {
             return Ok(false);

@@ -72,7 +72,9 @@ pub(crate) fn read_back(medium: &dyn Medium, stream: &KeyStream, cut: Cut, hear:
             sample = own.sample.into_iter().chain(sample).min_by_key(|sample: &Sample| sample.at);
         }
         bad.sort_by_key(|range| range.offset);
-        bad.into_iter().for_each(|range| found.bad.add(range, cut.max_bad_ranges));
+        for range in bad {
+            found.bad.add(range, cut.max_bad_ranges);
+        }
         if failures.load(Ordering::Relaxed) > cut.max_bad_ranges {
             found.complete = stretch.end == medium.size_bytes();
             break;

@@ -1,4 +1,5 @@
 //! The file systems written here, judged by the programs of others (dosfstools, exfatprogs), at every usual size.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "test code; the lint sees only functions marked as tests")]
 
 use std::path::Path;
 use wipe::{FileSystem, Label, Layout, OpenMedium, Refusal, System, Target};
