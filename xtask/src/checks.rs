@@ -30,8 +30,22 @@ const NOT_IN_SUPERVISOR: &[&str] = &[
     "csv",
 ];
 /// What a worker must not link: stores, records, network, the line itself.
-const NOT_IN_WORKER: &[&str] =
-    &["spool", "audit", "release", "scan", "pipeline", "age", "ring", "tokio", "clamav-client", "walkdir", "tempfile", "device", "udev", "libudev-sys"];
+const NOT_IN_WORKER: &[&str] = &[
+    "spool",
+    "audit",
+    "release",
+    "scan",
+    "pipeline",
+    "age",
+    "ring",
+    "tokio",
+    "clamav-client",
+    "walkdir",
+    "tempfile",
+    "device",
+    "udev",
+    "libudev-sys",
+];
 /// What the privileged program must not link: neither side's work.
 const NOT_IN_MOUNTD: &[&str] =
     &["inspect", "render", "medium", "device", "udev", "spool", "audit", "release", "scan", "pipeline", "tokio", "serde_json"];
