@@ -66,6 +66,23 @@ impl LoopDevice {
         Ok(std::fs::read_to_string(&path).with_context(|| path)?.trim() == "1")
     }
 
+    /// Whether the kernel knows a partition of it.
+    pub fn has_partition(&self, number: u32) -> bool {
+        let name = self.name();
+        Path::new(&format!("/sys/block/{name}/{name}p{number}")).exists()
+    }
+
+    /// Tells the kernel of a partition, in sectors of 512 bytes.
+    ///
+    /// # Errors
+    /// When `addpart` refuses.
+    pub fn add_partition(&self, number: u32, start: u32, length: u32) -> Result<()> {
+        let numbers = [number, start, length].map(|number| number.to_string());
+        let ended = run(command("addpart").arg(self.node()).args(numbers))?;
+        ensure!(ended.status == 0, "{ended:?}");
+        Ok(())
+    }
+
     /// Takes the image out; while somebody has it open, that happens when he closes it.
     ///
     /// # Errors

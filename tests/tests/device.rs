@@ -148,6 +148,61 @@ fn the_kernel_reads_ext4_for_a_confined_walk_and_the_image_stays_the_same() -> R
     Ok(())
 }
 
+/// First mebibyte and mebibytes of each partition.
+const PARTITIONS: [(u32, u32); 3] = [(1, 16), (17, 4), (21, 16)];
+
+/// A disk whose first and third partition are ext4, and whose second is nothing.
+fn three_partitions(scratch: &Scratch) -> Result<PathBuf> {
+    const MEBIBYTE: usize = 1 << 20;
+    let volume = fs::read(ext4_image(scratch)?)?;
+    let mut disk = vec![0; MEBIBYTE];
+    for (number, (start, length)) in PARTITIONS.into_iter().enumerate() {
+        // Master boot record: type, first sector and sectors of each entry, from byte 446.
+        let entry = disk.get_mut(446 + number * 16..462 + number * 16).context("entry")?;
+        entry[4] = 0x83;
+        entry[8..12].copy_from_slice(&(start * 2_048_u32).to_le_bytes());
+        entry[12..].copy_from_slice(&(length * 2_048_u32).to_le_bytes());
+    }
+    disk[510..512].copy_from_slice(&[0x55, 0xAA]);
+    disk.extend_from_slice(&volume);
+    disk.resize(disk.len() + 4 * MEBIBYTE, 0);
+    disk.extend_from_slice(&volume);
+    let image = scratch.path("disk.img");
+    fs::write(&image, disk)?;
+    Ok(image)
+}
+
+#[test]
+fn every_partition_the_kernel_sees_is_a_folder_or_an_unreadable_line() -> Result<()> {
+    if skipped() {
+        return Ok(());
+    }
+    let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
+    let device = LoopDevice::attach(&three_partitions(&scratch)?, 0)?;
+    if !device.has_partition(1) {
+        // A kernel that reads no partition tables can be told.
+        for (number, (start, length)) in (1..).zip(PARTITIONS) {
+            device.add_partition(number, start * 2_048, length * 2_048)?;
+        }
+    }
+    let ended = process(&scratch, &device, KERNEL, &clamd.address())?;
+    assert_eq!(ended.status, 10, "{ended:?}");
+    let report = scratch.report()?;
+    check_release(&scratch, &report)?;
+    let volumes: Vec<_> = report.medium.volumes.iter().map(|v| (v.number, v.offset_bytes >> 20, v.file_system.as_str())).collect();
+    assert_eq!(volumes, [(1, 1, "ext4"), (2, 17, "unknown"), (3, 21, "ext4")]);
+    let of = |outcome| {
+        let items = report.items.iter().filter(move |item| item.disposition == outcome);
+        items.map(|item| item.path.as_str()).collect::<Vec<_>>()
+    };
+    let released = of(Outcome::Released);
+    for path in ["partition 1/privat.txt", "partition 1/Ordner/Notiz.txt", "partition 3/privat.txt", "partition 3/Ordner/Notiz.txt"] {
+        assert!(released.contains(&path), "{released:?}");
+    }
+    assert_eq!((released.len(), of(Outcome::Unreadable)), (4, vec!["partition 2"]));
+    Ok(())
+}
+
 fn mountd() -> Result<Mountd> {
     Ok(Mountd::start(&program("schleuse-mountd")?, true)?)
 }

@@ -23,7 +23,9 @@ fn list(policy: &DevicePolicy, as_json: bool) -> anyhow::Result<u8> {
     if as_json {
         print_json(&devices.iter().map(|facts| judged(facts, policy)).collect::<Vec<_>>())?;
     } else {
-        devices.iter().for_each(|facts| println!("{}", line(facts, policy)));
+        for facts in &devices {
+            println!("{}", line(facts, policy));
+        }
     }
     Ok(0)
 }
