@@ -50,9 +50,7 @@ fn checked(file: &std::fs::File, length: u64) -> bool {
         }
         let mut block = vec![0; usize::from(u16::from_le_bytes([head[8], head[9]])) << 4];
         let end = at + block.len() as u64;
-        file.read_exact_at(&mut block, at).is_ok()
-            && end + 8 <= length
-            && file.write_all_at(&crc32(&block).to_le_bytes(), end + 4).is_ok()
+        file.read_exact_at(&mut block, at).is_ok() && end + 8 <= length && file.write_all_at(&crc32(&block).to_le_bytes(), end + 4).is_ok()
     })
 }
 

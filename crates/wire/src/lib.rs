@@ -17,7 +17,7 @@ pub use channel::{receive_request, send_request};
 pub use foreign::Foreign;
 pub use frame::{Frame, FrameReader, FrameWriter, MAX_FRAME_BYTES, VERSION, WireError};
 pub use message::{
-    Answer, AreaKind, EntryKind, Failure, Inspected, Locked, OfficeJob, PageStart, PixelFormat, RawFinding, RawRemoved, RenderLimits, Request,
-    RuleSource, TextEncoding, TextPiece, UnlockLimit, UnpackLimits, VerifyKind, VolumeInfo, YaraHit,
+    Answer, AreaKind, EntryKind, Failure, Inspected, Locked, OfficeJob, PageStart, PixelFormat, RawFinding, RawRemoved, RenderLimits,
+    Request, RuleSource, TextEncoding, TextPiece, UnlockLimit, UnpackLimits, VerifyKind, VolumeInfo, YaraHit,
 };
 pub use secret::{MAX_SECRET_BYTES, MAX_SECRETS, Secret, Unlock, UnlockLimits};

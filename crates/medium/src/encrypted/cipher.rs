@@ -60,10 +60,15 @@ enum Start {
 
 enum Mode {
     /// IEEE 1619; the second key encrypts the number.
-    Xts { tweak: Aes, plain64: bool },
+    Xts {
+        tweak: Aes,
+        plain64: bool,
+    },
     Cbc(Start),
     /// CBC of BitLocker below its diffuser.
-    Elephant { tweak: Aes },
+    Elephant {
+        tweak: Aes,
+    },
 }
 
 /// Decrypts sectors, each with a number of its own.
@@ -226,7 +231,9 @@ mod tests {
 
     #[test]
     fn unknown_ciphers_and_keys_of_another_length_are_refused() {
-        for (name, length) in [("aes-xts-plain64", 16), ("aes-cbc-plain64", 64), ("serpent-xts-plain64", 32), ("aes-xts-plain64", 0), ("", 32)] {
+        for (name, length) in
+            [("aes-xts-plain64", 16), ("aes-cbc-plain64", 64), ("serpent-xts-plain64", 32), ("aes-xts-plain64", 0), ("", 32)]
+        {
             assert!(SectorCipher::by_name(name, &vec![0; length]).is_none(), "{name} {length}");
         }
     }

@@ -78,17 +78,21 @@ impl<'a> Attempts<'a> {
 
     /// One derivation is about to be made.
     fn begin(&mut self) -> Result<(), Locked> {
-        *self.tries_left = self.tries_left.checked_sub(1).ok_or(Locked::Limit {
-            limit: UnlockLimit::Tries,
-            wanted: u64::from(self.limits().max_tries) + 1,
-        })?;
+        *self.tries_left = self
+            .tries_left
+            .checked_sub(1)
+            .ok_or(Locked::Limit { limit: UnlockLimit::Tries, wanted: u64::from(self.limits().max_tries) + 1 })?;
         (self.trying)();
         Ok(())
     }
 
     /// Gives every key to every lock until one opens. Why not, if none does: a limit rather than a wrong key, because the
     /// key may be right.
-    fn each<L, T>(&mut self, locks: &[L], mut attempt: impl FnMut(&mut Self, &L, &Secret) -> Result<Option<T>, Locked>) -> Result<T, Locked> {
+    fn each<L, T>(
+        &mut self,
+        locks: &[L],
+        mut attempt: impl FnMut(&mut Self, &L, &Secret) -> Result<Option<T>, Locked>,
+    ) -> Result<T, Locked> {
         let mut why = if locks.is_empty() {
             Locked::Unsupported
         } else if self.keys().is_empty() {

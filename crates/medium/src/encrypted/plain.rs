@@ -9,10 +9,7 @@ use std::io;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     /// It is encrypted at this byte of the volume, under this number.
-    Encrypted {
-        at: u64,
-        number: u64,
-    },
+    Encrypted { at: u64, number: u64 },
     /// It lies there as it is.
     Bare { at: u64 },
     /// It is part of the headers, which the plain side does not show.

@@ -21,8 +21,7 @@ const PASSWORD: &str = "Schlüssel zum See";
 const HEADERS_BYTES: u64 = 32 << 20;
 /// Derivations that take no time.
 const PBKDF2: [&str; 4] = ["--pbkdf", "pbkdf2", "--pbkdf-force-iterations", "1000"];
-const ARGON2ID: [&str; 8] =
-    ["--pbkdf", "argon2id", "--pbkdf-memory", "64", "--pbkdf-force-iterations", "4", "--pbkdf-parallel", "1"];
+const ARGON2ID: [&str; 8] = ["--pbkdf", "argon2id", "--pbkdf-memory", "64", "--pbkdf-force-iterations", "4", "--pbkdf-parallel", "1"];
 
 /// Runs a program that reads a password from standard input.
 pub fn run(program: &str, arguments: &[&str], input: &str) -> String {
@@ -130,7 +129,9 @@ fn either_of_two_key_slots_opens() {
 
 #[test]
 fn luks1_of_cryptsetup_opens() {
-    for (cipher, bits, hash) in [("aes-xts-plain64", "512", "sha256"), ("aes-cbc-essiv:sha256", "256", "sha512"), ("aes-cbc-plain", "192", "sha1")] {
+    for (cipher, bits, hash) in
+        [("aes-xts-plain64", "512", "sha256"), ("aes-cbc-essiv:sha256", "256", "sha512"), ("aes-cbc-plain", "192", "sha1")]
+    {
         let dir = tempfile::tempdir().unwrap();
         let options = [&["--cipher", cipher, "--key-size", bits, "--hash", hash], &PBKDF2[..]].concat();
         let image = luks2(&dir, 4 << 20, 512, &options);
@@ -154,7 +155,10 @@ fn qemu_luks1(dir: &TempDir, options: &str) -> PathBuf {
 
 #[test]
 fn luks1_of_qemu_opens() {
-    for options in ["cipher-alg=aes-256,cipher-mode=xts,ivgen-alg=plain64,hash-alg=sha256", "cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256,hash-alg=sha1"] {
+    for options in [
+        "cipher-alg=aes-256,cipher-mode=xts,ivgen-alg=plain64,hash-alg=sha256",
+        "cipher-alg=aes-128,cipher-mode=cbc,ivgen-alg=essiv,ivgen-hash-alg=sha256,hash-alg=sha1",
+    ] {
         let dir = tempfile::tempdir().unwrap();
         let image = qemu_luks1(&dir, options);
         check_open(&unlock(&image, &[PASSWORD]), "fat12 in luks1");
@@ -182,7 +186,12 @@ fn a_broken_header_is_replaced_by_its_copy_and_without_both_nothing_opens() {
 #[test]
 fn what_a_derivation_may_cost_is_the_policys_and_not_the_headers() {
     let dir = tempfile::tempdir().unwrap();
-    let image = luks2(&dir, 4 << 20, 512, &["--pbkdf", "argon2id", "--pbkdf-memory", "8192", "--pbkdf-force-iterations", "6", "--pbkdf-parallel", "2"]);
+    let image = luks2(
+        &dir,
+        4 << 20,
+        512,
+        &["--pbkdf", "argon2id", "--pbkdf-memory", "8192", "--pbkdf-force-iterations", "6", "--pbkdf-parallel", "2"],
+    );
     let limited = |limits| try_unlock(File::open(&image).unwrap(), &["falsch", PASSWORD], limits).0;
     let reached = |limit, wanted| Locked::Limit { limit, wanted };
     check_open(&limited(UNLOCK), "fat12 in luks2");

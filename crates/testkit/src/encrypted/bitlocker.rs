@@ -122,6 +122,10 @@ fn boot_sector(form: &BitLocker, at: [usize; 4], length: usize) -> [u8; SECTOR] 
     put(3, if form.to_go { b"MSWIN4.1" } else { b"-FVE-FS-" });
     put(11, &(SECTOR as u16).to_le_bytes());
     put(13, &[8]);
+    if form.to_go {
+        // To programs that do not know better it is a FAT volume (with a program that reads the encrypted one).
+        put(14, &[32, 0, 2]);
+    }
     put(21, &[0xF8]);
     put(40, &((length / SECTOR) as u64).to_le_bytes());
     let identifier_at = if form.to_go { 424 } else { 160 };
@@ -174,11 +178,7 @@ fn metadata(form: &BitLocker, key: &[u8], at: [usize; 4], length: usize) -> Vec<
     let password: [u8; 32] = Sha256::digest(Sha256::digest(&utf16)).into();
     let recovery: [u8; 32] = Sha256::digest(form.recovery.map(u16::to_le_bytes).concat()).into();
     let name: Vec<u8> = "MUSTER\0".encode_utf16().flat_map(u16::to_le_bytes).collect();
-    let mut entries = vec![
-        entry(7, 2, &name),
-        by_password(2, 0x2000, password, &master),
-        by_password(3, 0x0800, recovery, &master),
-    ];
+    let mut entries = vec![entry(7, 2, &name), by_password(2, 0x2000, password, &master), by_password(3, 0x0800, recovery, &master)];
     if form.suspended {
         let clear = [0x77; 32];
         let beside = entry(0, 1, &[&0x2000u32.to_le_bytes()[..], &clear].concat());

@@ -70,7 +70,8 @@ impl Regions {
         let moved_bytes = u64::from(metadata.moved_sectors) * sector_bytes;
         let [a, b, c] = metadata.places;
         let region = |at: u64, bytes: u64| at.checked_add(bytes).filter(|_| at.is_multiple_of(sector_bytes)).map(|end| (at, end));
-        let hidden = [region(a, METADATA_BYTES), region(b, METADATA_BYTES), region(c, METADATA_BYTES), region(metadata.moved_to, moved_bytes)];
+        let hidden =
+            [region(a, METADATA_BYTES), region(b, METADATA_BYTES), region(c, METADATA_BYTES), region(metadata.moved_to, moved_bytes)];
         let [Some(a), Some(b), Some(c), Some(d)] = hidden else { return Err(Locked::Damaged) };
         Ok(Self {
             sector_bytes,
