@@ -42,7 +42,7 @@ fn every_method_opens_with_password_and_recovery_password_and_dislocker_agrees()
     assert!(dislocker(&path, &format!("-p{}", BitLocker::DEFAULT.recovery_password())) == plain);
     run("cryptsetup", &["bitlkOpen", "--test-passphrase", "--key-file", "-", path.to_str().unwrap()], BitLocker::DEFAULT.password);
     let dump = run("cryptsetup", &["bitlkDump", path.to_str().unwrap()], "");
-    for line in ["aes-xts-plain64", "VMK protected with passphrase", "VMK protected with recovery passphrase", "256 bits"] {
+    for line in ["aes-xts-plain64", "VMK protected with passphrase", "VMK protected with recovery passphrase", "512 bits"] {
         assert!(dump.contains(line), "{line} is not in\n{dump}");
     }
 }
