@@ -187,7 +187,7 @@ pub struct UnlockPolicy {
     pub max_kdf_memory_mib: u32,
     /// Memory times passes of one Argon2 derivation, MiB.
     pub max_kdf_fill_mib: u32,
-    /// Rounds of one PBKDF2 derivation, or of BitLocker's (1048576).
+    /// Rounds of one PBKDF2 derivation: iterations for each digest that the key is long; BitLocker has 1048576.
     pub max_kdf_iterations: u32,
     /// Derivations on one medium, over all keys and all key slots.
     pub max_tries: u32,
@@ -196,7 +196,7 @@ pub struct UnlockPolicy {
 impl Default for UnlockPolicy {
     fn default() -> Self {
         // cryptsetup takes at most 1 GiB and four to ten passes over it, and up to some ten million rounds on a fast machine.
-        Self { max_kdf_memory_mib: 1_024, max_kdf_fill_mib: 32_768, max_kdf_iterations: 50_000_000, max_tries: 256 }
+        Self { max_kdf_memory_mib: 1_024, max_kdf_fill_mib: 32_768, max_kdf_iterations: 50_000_000, max_tries: 100 }
     }
 }
 

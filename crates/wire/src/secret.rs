@@ -67,7 +67,7 @@ pub struct UnlockLimits {
     pub max_kdf_memory_mib: u32,
     /// Memory times passes of one Argon2 derivation, MiB.
     pub max_kdf_fill_mib: u32,
-    /// Rounds of one PBKDF2 derivation.
+    /// Rounds of one PBKDF2 derivation: iterations for each digest that the key is long.
     pub max_kdf_iterations: u32,
     /// Derivations on one medium.
     pub max_tries: u32,

@@ -72,7 +72,7 @@ impl Kdf {
     /// [`Locked::Limit`] before anything is spent that the policy does not allow; [`Locked::Damaged`] for numbers that
     /// the derivation does not take.
     pub(super) fn derive(&self, secret: &[u8], length: usize, attempts: &mut Attempts<'_>) -> Result<Zeroizing<Vec<u8>>, Locked> {
-        self.within(attempts)?;
+        self.within(length, attempts)?;
         attempts.begin()?;
         let mut key = Zeroizing::new(vec![0; length]);
         match self {
@@ -95,11 +95,15 @@ impl Kdf {
         Ok(key)
     }
 
-    fn within(&self, attempts: &Attempts<'_>) -> Result<(), Locked> {
+    /// PBKDF2 does all its rounds for every digest that the key is long.
+    fn within(&self, length: usize, attempts: &Attempts<'_>) -> Result<(), Locked> {
         let limits = attempts.limits();
         let at_most = |limit, wanted: u64, most: u32| if wanted <= most.into() { Ok(()) } else { Err(Locked::Limit { limit, wanted }) };
         match *self {
-            Self::Pbkdf2 { iterations, .. } => at_most(UnlockLimit::KdfIterations, iterations.into(), limits.max_kdf_iterations),
+            Self::Pbkdf2 { hash, iterations, .. } => {
+                let digests = length.div_ceil(hash.length()) as u64;
+                at_most(UnlockLimit::KdfIterations, digests.saturating_mul(iterations.into()), limits.max_kdf_iterations)
+            }
             Self::Argon2 { passes, memory_kib, .. } => {
                 let memory_mib = u64::from(memory_kib).div_ceil(1024);
                 at_most(UnlockLimit::KdfMemory, memory_mib, limits.max_kdf_memory_mib)?;

@@ -72,9 +72,14 @@ fn mutate(image: &[u8], places: &[Range<usize>], mend: fn(&mut [u8])) -> Outcome
             mend(&mut variant);
         }
         let changed: Vec<usize> = (0..image.len()).step_by(512).filter(|at| variant[*at..*at + 512] != image[*at..*at + 512]).collect();
-        changed.iter().for_each(|at| file.write_all_at(&variant[*at..*at + 512], *at as u64).unwrap());
+        let put = |bytes: &[u8]| {
+            for at in &changed {
+                file.write_all_at(&bytes[*at..*at + 512], *at as u64).unwrap();
+            }
+        };
+        put(&variant);
         *if look(&file) { &mut outcomes.opened } else { &mut outcomes.closed } += 1;
-        changed.iter().for_each(|at| file.write_all_at(&image[*at..*at + 512], *at as u64).unwrap());
+        put(image);
     }
     outcomes
 }
@@ -108,7 +113,9 @@ fn mutated_bitlocker_metadata_ends() {
     let mut image = bitlocker(&fat(), &form);
     // Of the three copies only the first is left, as above.
     let copies = [176, 184, 192].map(|at| u64::from_le_bytes(image[at..at + 8].try_into().unwrap()) as usize);
-    copies[1..].iter().for_each(|at| image[*at] = 0);
+    for at in &copies[1..] {
+        image[*at] = 0;
+    }
     let first = copies[0];
     check(&mutate(&image, &[0..512, first..first + 700, first..first + 112], |image| {
         let at = u64::from_le_bytes(image[176..184].try_into().unwrap()) as usize;

@@ -122,6 +122,10 @@ fn boot_sector(form: &BitLocker, at: [usize; 4], length: usize) -> [u8; SECTOR] 
     put(3, if form.to_go { b"MSWIN4.1" } else { b"-FVE-FS-" });
     put(11, &(SECTOR as u16).to_le_bytes());
     put(13, &[8]);
+    if form.to_go {
+        // To programs that do not know better it is a FAT volume (with a program that reads the encrypted one).
+        put(14, &[32, 0, 2]);
+    }
     put(21, &[0xF8]);
     put(40, &((length / SECTOR) as u64).to_le_bytes());
     let identifier_at = if form.to_go { 424 } else { 160 };

@@ -3,12 +3,13 @@
 use aes::cipher::{Array, BlockCipherEncrypt as _, KeyInit as _};
 use aes::{Aes128, Aes256};
 
-/// Encrypts one block with a key of 16 or 32 bytes.
+/// Encrypts one block with a key of 16 or 32 bytes; with any other it stays as it is.
 pub fn block(key: &[u8], block: [u8; 16]) -> [u8; 16] {
     let mut block = Array::from(block);
-    match key.len() {
-        16 => Aes128::new_from_slice(key).expect("16 bytes").encrypt_block(&mut block),
-        _ => Aes256::new_from_slice(key).expect("32 bytes").encrypt_block(&mut block),
+    match (Aes128::new_from_slice(key), Aes256::new_from_slice(key)) {
+        (Ok(aes), _) => aes.encrypt_block(&mut block),
+        (_, Ok(aes)) => aes.encrypt_block(&mut block),
+        _ => {}
     }
     block.into()
 }
