@@ -9,6 +9,10 @@ use std::io::Write;
 use std::rc::Rc;
 use wire::EntryKind;
 
+/// Most directories that wait for something else to lead to them.
+// BOUND: only relocated directories of discs wait at all; what is beyond is walked where it was met.
+const MAX_ASIDE: usize = 1 << 16;
+
 /// What an entry of a directory is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum What {
@@ -132,13 +136,12 @@ impl<W: Write, N: Clone> Walk<'_, '_, W, N> {
     fn take(&mut self, here: &Path, named: Named<N>) -> Result<(), ReadError> {
         let path = child(here, &named.name);
         match named.what {
-            What::Aside => {
-                if named.identity.is_some_and(|identity| !self.directories.contains(&identity)) {
-                    self.aside.push_back((Rc::clone(here), named));
-                }
+            What::Aside if named.identity.is_some_and(|identity| self.directories.contains(&identity)) => Ok(()),
+            What::Aside if self.aside.len() < MAX_ASIDE => {
+                self.aside.push_back((Rc::clone(here), named));
                 Ok(())
             }
-            What::Directory => self.directory(path, named),
+            What::Aside | What::Directory => self.directory(path, named),
             What::Entry(kind) => self.entry(&path, kind, named),
         }
     }

@@ -25,6 +25,10 @@ pub enum Naming {
     Enhanced,
 }
 
+/// Most extents of a file.
+// BOUND: each but the last has 4 GiB; 16 TiB in all.
+const MAX_EXTENTS: usize = 4_096;
+
 /// Extents of a file or directory: first byte and length of each, in order.
 pub type Extents = Rc<[(u64, u64)]>;
 
@@ -194,11 +198,12 @@ impl Records {
             }
             other => (other.map(|(first, extents)| (first, extents, false)), record.clone(), vec![extent]),
         };
-        let finished = if record.continues() {
-            self.pending = Some((first, extents));
-            None
-        } else {
-            Some((first, extents, true))
+        let finished = match (record.continues(), extents.len() < MAX_EXTENTS) {
+            (true, true) => {
+                self.pending = Some((first, extents));
+                None
+            }
+            (continues, _) => Some((first, extents, !continues)),
         };
         cut_off.into_iter().chain(finished)
     }

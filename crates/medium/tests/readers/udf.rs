@@ -221,7 +221,7 @@ fn changed_and_cut_volumes_end_and_lose_no_line() {
     let partition = writer.start as usize * 512;
     // Checksums put right after half of the changes: what they guard is tried as well.
     let mended = |image: &mut [u8], at: usize| {
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             mend(&mut image[at / 512 * 512..(at / 512 + 1) * 512]);
         }
     };
