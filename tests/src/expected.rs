@@ -29,3 +29,9 @@ pub fn differences(samples: &[Sample], report: &SessionReport) -> Vec<String> {
     let differing = paths.into_iter().filter(|path| wanted.get(*path) != met.get(*path));
     differing.map(|path| format!("{path}: expected {:?}, ended as {:?}", wanted.get(path), met.get(path))).collect()
 }
+
+/// A report without the lines of areas that belong to no partition, and those lines: no sample stands for them.
+pub fn without_gaps(report: SessionReport) -> (SessionReport, Vec<ItemLine>) {
+    let (gaps, items) = report.items.into_iter().partition(|item| item.reason == Reason::Unpartitioned);
+    (SessionReport { items, ..report }, gaps)
+}

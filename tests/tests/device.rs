@@ -92,6 +92,8 @@ fn a_device_ends_as_its_image_would_and_is_never_written() -> Result<()> {
     check_write_refused(&device)?;
     let report = scratch.report()?;
     check_release(&scratch, &report)?;
+    let (report, gaps) = expected::without_gaps(report);
+    assert_eq!(gaps.len(), 1, "{gaps:?}");
     let differences = expected::differences(&samples, &report);
     assert!(differences.is_empty(), "\n{}", differences.join("\n"));
     assert_eq!(report.medium.kind, "device");

@@ -3,8 +3,7 @@
 use anyhow::{Context as _, Result, ensure};
 use e2e::released::{check_pdf, check_release, digests, folder, outputs, text_of};
 use e2e::{Clamd, Scratch, expected, run, sha256_of, small_medium};
-use model::Reason;
-use model::report::{ItemLine, Outcome, SessionReport};
+use model::report::{Outcome, SessionReport};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -94,9 +93,7 @@ fn check_image(partition: Partition, mode: u32, scheme: &str) -> Result<()> {
     ensure!(volumes == [scheme], "{:?}", report.medium.volumes);
     check_release(&scratch, &report)?;
     // What lies between table and partition is a line, and no file of the tree.
-    let (gaps, items) = report.items.into_iter().partition(|item| item.reason == Reason::Unpartitioned);
-    let report = SessionReport { items, ..report };
-    let gaps: Vec<ItemLine> = gaps;
+    let (report, gaps) = expected::without_gaps(report);
     ensure!(gaps.len() == usize::from(partition != Partition::None), "{gaps:?}");
     ensure!(gaps.iter().all(|gap| gap.disposition == Outcome::Structural), "{gaps:?}");
     let differences = expected::differences(&samples, &report);
