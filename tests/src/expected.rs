@@ -1,6 +1,6 @@
 //! What `samples/MANIFEST.toml` says about an item, side by side with what the report says.
 
-use model::report::{Outcome, SessionReport};
+use model::report::{ItemLine, Outcome, SessionReport};
 use model::{Format, Reason};
 use std::collections::{BTreeMap, BTreeSet};
 use testkit::{Manifest, Sample};

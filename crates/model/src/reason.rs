@@ -94,7 +94,7 @@ impl Reason {
             Self::Polyglot => ("Die Datei ist zugleich in mehreren Formaten gültig. Liegt in der Quarantäne zur Prüfung.", "The file is valid as more than one format. Held in quarantine for review."),
             Self::Stripped => ("Programme, Skripte, Verknüpfungen und Autostart-Dateien werden nicht ausgegeben.", "Programs, scripts, shortcuts and autostart files are not released."),
             Self::Encrypted => ("Verschlüsselt, kann nicht geprüft werden. Bitte ohne Kennwort liefern lassen oder die IT-Sicherheit ansprechen.", "Encrypted, cannot be inspected. Ask for it without a password or talk to the security team."),
-            Self::Limit => ("Überschreitet eine Grenze der Richtlinie. Liegt in der Quarantäne.", "Past a limit of the policy. Held in quarantine."),
+            Self::Limit => ("Überschreitet eine Grenze der Richtlinie und wird deshalb nicht ausgegeben.", "Past a limit of the policy and therefore not released."),
             Self::ScanIncomplete => ("Konnte nicht vollständig geprüft werden und bleibt deshalb zurück.", "Could not be scanned completely and is therefore held back."),
             Self::FormatUnknown => ("Unbekanntes Format. Liegt in der Quarantäne.", "Unknown format. Held in quarantine."),
             Self::FormatWithheld => ("Dateien dieses Formats gibt die Richtlinie nicht aus.", "The policy does not release files of this format."),
