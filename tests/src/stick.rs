@@ -101,7 +101,11 @@ impl Drop for Stick {
     fn drop(&mut self) {
         // Whoever still waits gets an error, so that unmounting does not wait for them.
         self.seen.waiting.lock().unwrap_or_else(PoisonError::into_inner).drain(..).for_each(|reply| reply.error(Errno::EIO));
-        drop(self.session.take());
+        // Detached rather than refused: a reader that was ended may not have let go of the image yet.
+        let _ = rustix::mount::unmount(self.dir.path(), rustix::mount::UnmountFlags::DETACH);
+        if let Some(session) = self.session.take() {
+            let _ = session.umount_and_join();
+        }
     }
 }
 

@@ -15,6 +15,9 @@ const SMALL_FILES: u32 = 2_000;
 const STARTS: usize = 101;
 /// Rounds of each measurement; the median counts.
 const ROUNDS: usize = 3;
+/// The medium that is read: its size in MiB, and its files.
+const MEDIUM_MIB: u64 = 2_000;
+const MEDIUM_FILES: u32 = 10_000;
 /// The image that is wiped, in MiB.
 const WIPE_MIB: u64 = 1_024;
 const OFFICE: &[&str] = &["docx", "docm", "xlsx", "xlsm", "pptx", "odt", "ods", "odp", "rtf", "doc", "xls", "ppt"];
@@ -30,6 +33,7 @@ struct Bench {
 pub fn bench(root: &Path, documents: Option<&Path>) -> anyhow::Result<()> {
     let programs = build(root, true)?;
     cargo(&["build", "--release", "--package", "render", "--example", "bare_render"])?;
+    cargo(&["build", "--release", "--package", "e2e", "--bin", "read_speed"])?;
     let scratch = tempfile::tempdir()?;
     let clamd = Clamd::private(&scratch.path().join("clamd"))?;
     let bench = Bench { schleuse: programs.join("schleuse"), programs, clamd, scratch };
@@ -45,6 +49,7 @@ pub fn bench(root: &Path, documents: Option<&Path>) -> anyhow::Result<()> {
     println!("{:34} {:>10} {:>10} {:>7}  goal", "", "lock", "floor", "ratio");
     bench.confinement()?;
     bench.wipe()?;
+    bench.reading()?;
     bench.pass_through()?;
     bench.pdf(&documents)?;
     bench.office(&documents)
@@ -133,6 +138,54 @@ impl Bench {
         Ok(())
     }
 
+    /// A FAT32 image of 2 GB with 10,000 files into the spool, hashed, next to `cp -r` from a mount of the same image.
+    fn reading(&self) -> anyhow::Result<()> {
+        let (tree, image) = (self.scratch.path().join("stick"), self.scratch.path().join("stick.img"));
+        let bytes = MEDIUM_MIB * 1024 * 1024 * 9 / 10 / u64::from(MEDIUM_FILES);
+        for n in 0..MEDIUM_FILES {
+            let dir = tree.join(format!("ORDNER{:02}", n % 100));
+            fs::create_dir_all(&dir)?;
+            // Names of eight letters: what every driver of FAT can read.
+            fs::write(dir.join(format!("DATEI{:03}.BIN", n / 100)), testkit::bits::Noise::new(n.into()).bytes(bytes as usize))?;
+        }
+        fs::File::create(&image)?.set_len(MEDIUM_MIB * 1024 * 1024)?;
+        let done = output(command("mkfs.vfat").args(["-F", "32"]).arg(&image))?;
+        ensure!(done.status.success(), "mkfs.vfat: {}", String::from_utf8_lossy(&done.stderr));
+        let folders: Vec<PathBuf> = fs::read_dir(&tree)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
+        let done = output(command("mcopy").args(["-s", "-Q", "-i"]).arg(&image).args(&folders).arg("::"))?;
+        ensure!(done.status.success(), "mcopy: {}", String::from_utf8_lossy(&done.stderr));
+        fs::remove_dir_all(&tree)?;
+        let Some(mount) = Mount::of(&image, &tree)? else {
+            println!("{:34} skipped: neither the kernel nor fusefat mounts FAT here", "  reading a medium");
+            return Ok(());
+        };
+        let (copy, spool) = (self.scratch.path().join("copy"), self.scratch.path().join("spool"));
+        let (mut ours, mut floor, mut inventory) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let begun = Instant::now();
+            let done = output(command("cp").arg("-r").arg(&tree).arg(&copy))?;
+            ensure!(done.status.success(), "cp: {}", String::from_utf8_lossy(&done.stderr));
+            floor.push(begun.elapsed().as_secs_f64());
+            fs::remove_dir_all(&copy)?;
+            let ran = output(command(self.programs.join("read_speed")).arg(&image).arg(&spool))?;
+            ensure!(ran.status.success(), "read_speed: {}", String::from_utf8_lossy(&ran.stderr));
+            let said = String::from_utf8_lossy(&ran.stdout).into_owned();
+            let numbers: Vec<u64> = said.split_whitespace().map(str::parse).collect::<Result<_, _>>()?;
+            let [entries, read, first, whole] = numbers[..] else { anyhow::bail!("read_speed said {said}") };
+            ensure!(entries == u64::from(MEDIUM_FILES) + 100 && read == bytes * u64::from(MEDIUM_FILES), "not the whole medium: {said}");
+            inventory.push(first as f64 / 1e3);
+            ours.push(whole as f64 / 1e3);
+        }
+        let kind = mount.kind;
+        drop(mount);
+        fs::remove_file(&image)?;
+        let rate = |seconds| (bytes * u64::from(MEDIUM_FILES)) as f64 / 1e6 / median(seconds);
+        let (ours, floor) = (rate(ours), rate(floor));
+        row(&format!("FAT32 into the spool, MB/s ({kind}, cp -r)"), ours, floor, ours / floor, ">= 0.5");
+        println!("{:34} {:>10.2} s with {MEDIUM_FILES} files; goal 2 s", "  first figures after", median(inventory));
+        Ok(())
+    }
+
     fn pass_through(&self) -> anyhow::Result<()> {
         let tree = self.scratch.path().join("small");
         for n in 0..SMALL_FILES {
@@ -203,6 +256,35 @@ impl Bench {
         let ours = copied.len() as f64 / median(seconds);
         row(&format!("{} office documents, docs/s (soffice)", copied.len()), ours, floor, ours / floor, ">= 3");
         Ok(())
+    }
+}
+
+/// A mounted image; unmounted when dropped.
+struct Mount {
+    at: PathBuf,
+    kind: &'static str,
+}
+
+impl Mount {
+    /// By the kernel's driver, or by the one in user space where the kernel has none; `None` where neither works.
+    fn of(image: &Path, at: &Path) -> anyhow::Result<Option<Self>> {
+        fs::create_dir_all(at)?;
+        let mut kernel = command("mount");
+        kernel.args(["-t", "vfat", "-o", "loop,ro"]).arg(image).arg(at);
+        let mut user = command("fusefat");
+        user.args(["-o", "ro"]).arg(image).arg(at);
+        for (kind, mut driver) in [("kernel", kernel), ("fusefat", user)] {
+            if output(&mut driver).is_ok_and(|done| done.status.success()) {
+                return Ok(Some(Self { at: at.into(), kind }));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = output(command("umount").arg(&self.at));
     }
 }
 

@@ -39,9 +39,9 @@ pub fn mount(name: &str, file_system: &str, allow_virtual: bool) -> Result<Owned
     let known = FILE_SYSTEMS.iter().find(|known| known.name == file_system).ok_or(MountRefusal::FileSystem)?;
     let node = Node::find(name, allow_virtual)?;
     if node.is_partition() {
-        protect_disk(&node.disk()?)?
+        protect_disk(&node.disk()?)?;
     } else {
-        protect_disk(&node)?
+        protect_disk(&node)?;
     }
     detached(known, &node).map_err(|error| match error {
         Errno::BUSY => MountRefusal::Busy,

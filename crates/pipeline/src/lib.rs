@@ -3,6 +3,7 @@
 //! Read [`line`] first: it is the line of DESIGN section 3, in one screen. Stage files carry the stage's name. Nothing in
 //! here parses a foreign format (I6); that is asked of confined workers through [`workers`].
 
+mod alone;
 pub mod confinement;
 mod encode;
 pub mod fault;
@@ -20,6 +21,7 @@ pub mod station;
 pub mod transition;
 pub mod workers;
 
+pub use alone::{ReadAlone, read_alone};
 pub use fault::StationFault;
 pub use progress::{Progress, Quiet};
 pub use session::{Finished, Order, process};
