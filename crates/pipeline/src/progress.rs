@@ -5,6 +5,8 @@ use model::report::Outcome;
 
 /// Listens to a session. Called from several tasks; must be quick.
 pub trait Progress: Send + Sync {
+    /// An entry of the medium was met.
+    fn entry(&self);
     /// The inventory is complete.
     fn inventory(&self, entries: u32, bytes: u64);
     /// Content arrived in the spool.
@@ -22,6 +24,7 @@ pub trait Progress: Send + Sync {
 pub struct Quiet;
 
 impl Progress for Quiet {
+    fn entry(&self) {}
     fn inventory(&self, _entries: u32, _bytes: u64) {}
     fn spooled(&self, _bytes: u64) {}
     fn members(&self, _count: u32) {}

@@ -135,7 +135,8 @@ impl Reading {
             }
             other => {
                 let (reason, finding) = other.into_finding()?;
-                stop(reason, finding, false)
+                // Whatever became of the reader, what it did not bring was not read.
+                stop(if reason == Reason::Limit { reason } else { Reason::ReadError }, finding, false)
             }
         };
         Outlet::one(arrivals).send(Arrival::Stopped(stopped)).or(Err(StationFault::Internal("session ended")))

@@ -1,5 +1,5 @@
 # schleuse-mountd: sets a block device read-only, mounts it detached, hands a descriptor back.
-include base
+include base                        # what every program needs
 openat when 2 & 0x400643 == 0       # sysfs, device nodes; read-only: none of O_WRONLY O_RDWR O_CREAT O_TRUNC O_APPEND O_TMPFILE
 open when 1 & 0x400643 == 0         # the same, as rustix calls it
 ioctl when 1 & 0xffffffff == 0x125d # BLKROSET

@@ -7,6 +7,7 @@
 mod cli;
 mod commands;
 mod device;
+mod estimate;
 mod settings;
 mod terminal;
 

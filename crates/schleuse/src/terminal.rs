@@ -1,5 +1,6 @@
 //! What a person sees: progress while a session runs, and its table at the end.
 
+use crate::estimate::{Figures, about};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::report::{ItemLine, Outcome, SessionReport};
 use model::{Reason, escape_text};
@@ -7,6 +8,9 @@ use pipeline::Progress;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 /// Bars on a terminal, plain lines elsewhere; both on standard error.
 pub fn progress() -> std::sync::Arc<dyn Progress> {
@@ -15,36 +19,58 @@ pub fn progress() -> std::sync::Arc<dyn Progress> {
         if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} items  {elapsed}  {wide_msg}") {
             bar.set_style(style);
         }
-        bar.enable_steady_tick(std::time::Duration::from_millis(200));
-        std::sync::Arc::new(Bars(bar))
+        bar.enable_steady_tick(Duration::from_millis(200));
+        std::sync::Arc::new(Bars { bar, met: AtomicU64::new(0), figures: Mutex::default() })
     } else {
         std::sync::Arc::new(Lines)
     }
 }
 
-struct Bars(ProgressBar);
+struct Bars {
+    bar: ProgressBar,
+    /// Entries before the inventory is complete.
+    met: AtomicU64,
+    figures: Mutex<Figures>,
+}
+
+impl Bars {
+    /// Takes new figures and shows them: bytes, the time left where it can be said, and what just happened.
+    fn show(&self, change: impl FnOnce(&mut Figures), what: &str) {
+        let mut figures = self.figures.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut figures);
+        self.bar.set_length(figures.items);
+        self.bar.set_position(figures.ended);
+        let left = figures.left(self.bar.elapsed()).map(|left| format!("{} left  ", about(left))).unwrap_or_default();
+        self.bar.set_message(format!("{} of {} read  {left}{what}", bytes_text(figures.read), bytes_text(figures.bytes)));
+    }
+}
 
 impl Progress for Bars {
-    fn inventory(&self, entries: u32, bytes: u64) {
-        self.0.set_length(entries.into());
-        self.0.set_message(format!("{entries} entries, {}", bytes_text(bytes)));
+    fn entry(&self) {
+        let met = self.met.fetch_add(1, Ordering::Relaxed) + 1;
+        self.bar.set_message(format!("{met} entries so far"));
     }
-    fn spooled(&self, _bytes: u64) {}
+    fn inventory(&self, entries: u32, bytes: u64) {
+        self.show(|figures| (figures.items, figures.bytes) = (entries.into(), bytes), "");
+    }
+    fn spooled(&self, bytes: u64) {
+        self.show(|figures| figures.read += bytes, "");
+    }
     fn members(&self, count: u32) {
-        self.0.inc_length(count.into());
+        self.show(|figures| figures.items += u64::from(count), "");
     }
     fn ended(&self, path: &str, outcome: Outcome, _reason: Reason) {
-        self.0.inc(1);
-        self.0.set_message(format!("{} {path}", word(outcome)));
+        self.show(|figures| figures.ended += 1, &format!("{} {path}", word(outcome)));
     }
     fn releasing(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }
 
 struct Lines;
 
 impl Progress for Lines {
+    fn entry(&self) {}
     fn inventory(&self, entries: u32, bytes: u64) {
         eprintln!("inventory: {entries} entries, {}", bytes_text(bytes));
     }

@@ -22,6 +22,9 @@ pub(super) fn check_survivor(rig: &Rig, ended: &Ended, death: &Death, moment: Mo
             ensure!(!must_stop(moment, victim) || !ended.struck, "it went on without a scanner: {ended:?}");
             let died = check_items(rig.whole(moment), &report)?;
             ensure!(victim == Victim::Worker || died == 0, "{died} items died with {ended:?}");
+            let unread = report.items.iter().filter(|line| unread(line)).count();
+            let may_be = matches!(victim, Victim::Worker | Victim::Reader) && ended.workers > 0;
+            ensure!(unread == 0 || may_be, "{unread} items were not read with {ended:?}");
             ensure!(ended.workers > 0 || died == 0, "{died} items died without a worker");
             Ok(died)
         }
@@ -51,12 +54,21 @@ fn may_stop(ended: &Ended, moment: Moment, victim: Victim) -> bool {
     }
 }
 
-/// Item by item: as in the whole session, or held because a worker died.
+/// The line for what a reader that died had not met.
+const REST: &str = "(rest of the medium)";
+
+/// Whether the line was not read because its reader died.
+fn unread(line: &ItemLine) -> bool {
+    let killed = |finding: &model::Finding| finding.code == FindingCode::WorkerDied && finding.detail == "signal 9 (SIGKILL)";
+    line.disposition == Outcome::Unreadable && line.reason == Reason::ReadError && line.findings.iter().any(killed)
+}
+
+/// Item by item: as in the whole session, or held or not read because a worker died.
 fn check_items(whole: &SessionReport, report: &SessionReport) -> Result<usize> {
     let lines: BTreeMap<&str, &ItemLine> = report.items.iter().map(|line| (line.path.as_str(), line)).collect();
     let expected: BTreeMap<&str, &ItemLine> = whole.items.iter().map(|line| (line.path.as_str(), line)).collect();
     let mut died = 0;
-    for (path, line) in &lines {
+    for (path, line) in lines.iter().filter(|(_, line)| !unread(line)) {
         let expected = expected.get(path).with_context(|| format!("{path} is in no whole session"))?;
         if line.disposition == Outcome::Withheld && line.reason == Reason::WorkerDied {
             let finding = line.findings.iter().find(|finding| finding.code == FindingCode::WorkerDied);
@@ -66,9 +78,11 @@ fn check_items(whole: &SessionReport, report: &SessionReport) -> Result<usize> {
         }
         ensure!((line.disposition, line.reason, &line.outputs) == (expected.disposition, expected.reason, &expected.outputs), "{line:?}");
     }
-    for path in expected.keys().filter(|path| !lines.contains_key(*path)) {
-        // Members of an archive that was held with all of them.
-        let held = |(at, _): (usize, &str)| lines.get(&path[..at]).is_some_and(|archive| archive.reason == Reason::WorkerDied);
+    let all_met = !lines.contains_key(REST);
+    for path in expected.keys().filter(|path| all_met && !lines.contains_key(*path)) {
+        // Members of an archive that was held with all of them, or not read.
+        let held =
+            |(at, _): (usize, &str)| lines.get(&path[..at]).is_some_and(|archive| archive.reason == Reason::WorkerDied || unread(archive));
         ensure!(path.match_indices("!/").any(held), "{path} is missing");
     }
     Ok(died)

@@ -26,6 +26,7 @@ impl Session<'_> {
                 self.found += 1;
                 let mapped = self.names.map(&path, None, kind == EntryKind::Directory);
                 self.take_entry(order, mapped, (kind, size_bytes), path.len());
+                self.progress.entry();
                 self.reached(Transition::EntryMet);
             }
             Arrival::InventoryEnd { entries, bytes } => {
