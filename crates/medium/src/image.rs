@@ -5,6 +5,7 @@ use crate::encrypted::{self, Attempts};
 use crate::partitions::{self, Partition};
 use crate::stream::{Inventory, ReadError, ReadLimits};
 use crate::volume::{self, FileSystem, Opened};
+use model::report::VolumeRemark;
 use std::fs::File;
 use std::io::{Seek as _, SeekFrom, Write};
 use std::rc::Rc;
@@ -44,9 +45,11 @@ pub fn unlock_image<W: Write>(mut file: File, limits: ReadLimits, unlock: &Unloc
         let window = Window::new(Rc::clone(&bytes), partition.offset_bytes, partition.size_bytes);
         let found = open_volume(&window, unlock, &mut tries_left, &mut inventory)?;
         let (kind, size_bytes) = match found.opened {
-            Opened::FileSystem(mut volume) => {
+            Opened::FileSystem { mut volume, ambiguous } => {
+                let mut partition = partition.clone();
+                partition.remarks.extend(ambiguous.then_some(VolumeRemark::Ambiguous));
                 let within = found.container.map_or_else(String::new, |container| format!(" in {container}"));
-                announce(&mut inventory, partition, &format!("{}{within}", volume.kind()), true)?;
+                announce(&mut inventory, &partition, &format!("{}{within}", volume.kind()), true)?;
                 let root = if several { vec![name] } else { Vec::new() };
                 if several {
                     inventory.entry(&root, EntryKind::Directory, 0)?;

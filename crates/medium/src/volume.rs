@@ -35,7 +35,12 @@ type Reader<W> = fn(Window) -> Option<Box<dyn FileSystem<W>>>;
 /// What a volume turned out to be.
 pub(crate) enum Opened<W> {
     /// A file system; its entries can be read.
-    FileSystem(Box<dyn FileSystem<W>>),
+    FileSystem {
+        /// The first that was found.
+        volume: Box<dyn FileSystem<W>>,
+        /// Whether there is more than one.
+        ambiguous: bool,
+    },
     /// An encrypted volume, by its name.
     Encrypted(&'static str),
     /// Nothing any reader knows.
@@ -44,12 +49,19 @@ pub(crate) enum Opened<W> {
 
 /// Opens a volume with the reader that knows it.
 ///
-/// Encrypted volumes come first: their headers are made to look like a boot sector of something else.
+/// Encrypted volumes come first: their headers are made to look like a boot sector of something else. Discs come last: what
+/// they leave free at their beginning is where the other file systems begin, and who formats a stick that once was a disc
+/// may leave the disc's descriptors where they are.
 pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
     if let Some(name) = encrypted::recognise(window) {
         return Opened::Encrypted(name);
     }
-    let readers: [Reader<W>; 6] = [fat::open, exfat::open, ntfs::open, iso::open, udf::open, ext::open];
-    let known = readers.iter().find_map(|reader| reader(window.again())).map(Opened::FileSystem);
-    known.or_else(|| encrypted::recognise_by_copy(window).map(Opened::Encrypted)).unwrap_or(Opened::Unknown)
+    let readers: [Reader<W>; 6] = [fat::open, exfat::open, ntfs::open, ext::open, iso::open, udf::open];
+    let mut opened = readers.iter().filter_map(|reader| reader(window.again()));
+    let Some(volume) = opened.next() else {
+        return encrypted::recognise_by_copy(window).map_or(Opened::Unknown, Opened::Encrypted);
+    };
+    // A bridge disc is ISO 9660 and UDF, and the reader of the first looks at both.
+    let ambiguous = volume.kind() != iso::KIND && opened.next().is_some();
+    Opened::FileSystem { volume, ambiguous }
 }

@@ -131,6 +131,8 @@ coded_enum! {
         BootRecordOnly = "boot-record-only",
         /// Of the two copies of its table one is damaged.
         OneTableCopy = "one-table-copy",
+        /// More than one file system begins in it; the first was read.
+        Ambiguous = "ambiguous",
         /// Its table claims bytes that the medium does not have.
         OutsideMedium = "outside-medium",
     }

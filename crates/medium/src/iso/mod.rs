@@ -47,6 +47,8 @@ pub(crate) fn open<W: Write>(window: Window) -> Option<Box<dyn FileSystem<W>>> {
     Some(Box::new(Disc { window, trees, complete, files: Vec::new(), bridge, bridge_files: Vec::new() }))
 }
 
+/// Its name in the report.
+pub(crate) const KIND: &str = "iso9660";
 const fn heading(naming: Naming) -> &'static [u8] {
     match naming {
         Naming::Plain | Naming::RockRidge(_) => b"(only in ISO 9660)",
@@ -57,7 +59,7 @@ const fn heading(naming: Naming) -> &'static [u8] {
 
 impl<W: Write> FileSystem<W> for Disc {
     fn kind(&self) -> &'static str {
-        "iso9660"
+        KIND
     }
 
     fn inventory(&mut self, root: &[Vec<u8>], inventory: &mut Inventory<'_, W>) -> Result<(), ReadError> {

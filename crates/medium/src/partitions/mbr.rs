@@ -29,6 +29,15 @@ pub(super) fn is_protective(sector: &Sector) -> bool {
     entries(sector).any(|(_, entry)| entry.kind == KIND_PROTECTIVE)
 }
 
+/// Whether this is a table rather than code: every entry has a status (UEFI specification 2.10, 5.2.1), and those in use lie
+/// on the medium, behind the table.
+pub(super) fn is_plausible(sector: &Sector, length: u64) -> bool {
+    let table = sector.get(446..510).unwrap_or_default();
+    let known = table.chunks_exact(16).all(|entry| matches!(entry.first(), Some(0 | 0x80)));
+    let on_it = |entry: &Entry| entry.sectors > 0 && entry.first < length.div_ceil(SECTOR_BYTES);
+    known && entries(sector).next().is_some() && entries(sector).all(|(_, entry)| on_it(&entry))
+}
+
 /// Whether this entry does.
 pub(super) fn protects(partition: &Partition) -> bool {
     partition.kind == shown(KIND_PROTECTIVE)

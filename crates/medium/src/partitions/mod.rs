@@ -18,6 +18,9 @@ pub const SECTOR_BYTES: u64 = 512;
 /// Bytes of a sector of large disks ("4K native", also behind USB bridges).
 const LARGE_SECTOR_BYTES: u64 = 4_096;
 
+/// Where the descriptors of a disc begin, byte.
+const DISC_DESCRIPTORS: u64 = 0x8000;
+
 /// A part of a medium.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partition {
@@ -95,7 +98,8 @@ pub fn list(bytes: &Rc<dyn ByteSource>, length: u64) -> io::Result<Listing> {
     let window = Window::new(Rc::clone(bytes), 0, length);
     window.read_exact_at(0, &mut first)?;
     let signed = first.get(510..) == Some(&[0x55, 0xAA][..]);
-    if !signed || is_boot_sector(&first) || starts_a_file_system(&window) {
+    let plausible = signed && mbr::is_plausible(&first, length);
+    if !signed || (!plausible && starts_a_file_system(&window, &first)) {
         return Ok(whole());
     }
     let table = if mbr::is_protective(&first) {
@@ -108,8 +112,8 @@ pub fn list(bytes: &Rc<dyn ByteSource>, length: u64) -> io::Result<Listing> {
         None => mbr::read(&window, &first, length, mbr_sector_bytes(&window, &first, length)),
     };
     let mut table = table;
-    if holds_a_disc(&window) {
-        // A hybrid: the disc is the whole medium, and the table names parts of it.
+    if is_boot_sector(&first) || is_hybrid_disc(&window, &table.partitions) {
+        // Both are true: the whole medium is a volume, and the table names parts of it. Neither may hide what is in the other.
         table.partitions.retain(|partition| partition.offset_bytes > 0);
         table.partitions.insert(0, Partition::whole(length));
     }
@@ -117,10 +121,16 @@ pub fn list(bytes: &Rc<dyn ByteSource>, length: u64) -> io::Result<Listing> {
     Ok(if table.partitions.is_empty() { whole() } else { finish(table, length) })
 }
 
-/// A disc image that can also be started from a stick has a boot record before its ISO 9660 descriptors (ECMA-119, 6.2.1).
-fn holds_a_disc(window: &Window) -> bool {
+/// A disc image that can also be started from a stick has a boot record before its ISO 9660 descriptors (ECMA-119, 6.2.1), and
+/// in it a partition that these are part of. Descriptors that lie before every partition are what is left of a disc that
+/// once was there.
+fn is_hybrid_disc(window: &Window, partitions: &[Partition]) -> bool {
+    starts_a_disc(window) && partitions.iter().any(|partition| partition.offset_bytes <= DISC_DESCRIPTORS)
+}
+
+fn starts_a_disc(window: &Window) -> bool {
     let mut magic = [0u8; 5];
-    window.read_exact_at(0x8001, &mut magic).is_ok() && magic == *b"CD001"
+    window.read_exact_at(DISC_DESCRIPTORS + 1, &mut magic).is_ok() && magic == *b"CD001"
 }
 
 /// A hybrid boot record lists some partitions twice; one that only it knows is not lost.
@@ -180,10 +190,12 @@ fn is_boot_sector(sector: &[u8; SECTOR_BYTES as usize]) -> bool {
     jump && (known || (matches!(bytes_per_sector, 512 | 1024 | 2048 | 4096) && sector[13].is_power_of_two() && sector[16] > 0))
 }
 
-/// Boot code may stand before a file system that begins further in: ext at 1,024 bytes.
-fn starts_a_file_system(window: &Window) -> bool {
+/// Whether the medium itself is a volume: FAT, exFAT and NTFS begin with a boot sector, and boot code may stand before one that
+/// begins further in, as ext (superblock at 1,024 bytes) and discs do.
+fn starts_a_file_system(window: &Window, first: &[u8; SECTOR_BYTES as usize]) -> bool {
     let mut magic = [0u8; 2];
-    window.read_exact_at(1_024 + 56, &mut magic).is_ok() && magic == [0x53, 0xEF]
+    let ext = window.read_exact_at(1_024 + 56, &mut magic).is_ok() && magic == [0x53, 0xEF];
+    is_boot_sector(first) || ext || starts_a_disc(window)
 }
 
 fn long(bytes: &[u8], at: usize) -> Option<u32> {

@@ -1,6 +1,7 @@
 //! Partition tables that lie, break or overlap: every entry is a line, and a readable volume beside it is read.
 
 use crate::common::{Sent, read_image, sample};
+use crate::mounts::run;
 use model::report::VolumeRemark;
 use std::io::{Cursor, Write as _};
 use testkit::{Partition, bits::crc32, write_fat32_image};
@@ -228,4 +229,47 @@ fn tables_that_count_in_large_sectors_are_understood() {
     set_entry(&mut bytes, 1, 0x0C, 256, 360);
     bytes[510..512].copy_from_slice(&[0x55, 0xAA]);
     assert_eq!(read_image(&bytes).inside(), ["A.TXT"]);
+}
+
+#[test]
+fn what_is_left_of_an_earlier_format_hides_no_partition() {
+    // A stick that was an ext volume, or a disc image, and got a partition table since.
+    for (at, magic) in [(1_024 + 56, &b"\x53\xEF"[..]), (0x8001, b"CD001")] {
+        let mut bytes = image(Partition::Mbr);
+        bytes[at..at + magic.len()].copy_from_slice(magic);
+        let sent = read_image(&bytes);
+        assert_eq!(volumes(&sent), [("mbr", 1, true)], "{at}");
+        assert_eq!(sent.content("a.txt").bytes, b"Inhalt");
+    }
+}
+
+#[test]
+fn a_boot_sector_that_is_a_partition_table_too_is_read_as_both() {
+    let mut bytes = image(Partition::Mbr);
+    // The boot sector of another volume, in front of the table.
+    let boot = diskette("B.TXT");
+    bytes[..446].copy_from_slice(&boot[..446]);
+    for at in (SECTOR..64 * SECTOR).step_by(SECTOR) {
+        bytes[at..at + SECTOR].copy_from_slice(&boot[at..at + SECTOR]);
+    }
+    let sent = read_image(&bytes);
+    assert_eq!(volumes(&sent), [("none", 0, true), ("mbr", 1, true)]);
+    assert_eq!(sent.content("volume/B.TXT").bytes, b"Inhalt");
+    assert_eq!(sent.content("partition 1/a.txt").bytes, b"Inhalt");
+}
+
+#[test]
+fn two_file_systems_laid_over_one_another_are_remarked() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("medium.img");
+    std::fs::File::create(&path).unwrap().set_len(8 << 20).unwrap();
+    run("mke2fs", &["-q", "-t", "ext2", path.to_str().unwrap()]);
+    let mut bytes = std::fs::read(&path).unwrap();
+    assert_eq!(read_image(&bytes).remarks, [vec![]]);
+    // FAT needs no more than the first sector to begin with.
+    let mut boot = diskette("B.TXT")[..SECTOR].to_vec();
+    boot[14..16].copy_from_slice(&64u16.to_le_bytes());
+    bytes[..SECTOR].copy_from_slice(&boot);
+    let sent = read_image(&bytes);
+    assert_eq!((volumes(&sent), &sent.remarks[..]), (vec![("none", 0, true)], &[vec![VolumeRemark::Ambiguous]][..]));
 }
