@@ -4,6 +4,7 @@
 //! name and the kernel's sequence number of disks (`diskseq`, Linux 5.15), which is new for every medium put in.
 
 use crate::facts::DeviceFacts;
+use crate::watch::Look;
 use std::collections::BTreeMap;
 
 /// What happened to a medium.
@@ -45,10 +46,15 @@ pub struct Discovery {
 
 impl Discovery {
     /// Takes a look and says what happened since the last one: first what went, then what came or changed, each by name.
-    /// A drive or slot without a medium (size 0) is nothing.
-    pub fn look(&mut self, devices: Vec<DeviceFacts>) -> Vec<Change> {
-        let now: BTreeMap<String, DeviceFacts> =
-            devices.into_iter().filter(|facts| facts.size_bytes > 0).map(|facts| (facts.name.clone(), facts)).collect();
+    /// A drive or slot without a medium (size 0) is nothing; a device that could not be read is as it was.
+    pub fn look(&mut self, look: Look) -> Vec<Change> {
+        let media = look.devices.into_iter().filter(|facts| facts.size_bytes > 0);
+        let mut now: BTreeMap<String, DeviceFacts> = media.map(|facts| (facts.name.clone(), facts)).collect();
+        for name in look.unreadable {
+            if let Some(before) = self.present.get(&name) {
+                now.insert(name, before.clone());
+            }
+        }
         let gone = self.present.iter().filter(|(name, before)| now.get(*name).is_none_or(|facts| !same_medium(before, facts)));
         let mut changes: Vec<Change> = gone.map(|(_, before)| Change { happening: Happening::Remove, facts: before.clone() }).collect();
         for (name, facts) in &now {
@@ -99,7 +105,11 @@ mod tests {
     }
 
     fn happened(discovery: &mut Discovery, devices: &[DeviceFacts]) -> Vec<(Happening, String)> {
-        discovery.look(devices.to_vec()).into_iter().map(|change| (change.happening, change.facts.name)).collect()
+        discovery
+            .look(Look { devices: devices.to_vec(), unreadable: Vec::new() })
+            .into_iter()
+            .map(|change| (change.happening, change.facts.name))
+            .collect()
     }
 
     fn is(happening: Happening, name: &str) -> (Happening, String) {
@@ -147,5 +157,15 @@ mod tests {
         assert_eq!(happened(&mut discovery, &[medium("sda", None, 100)]), []);
         let next = happened(&mut discovery, &[medium("sda", None, 200)]);
         assert_eq!(next, [is(Happening::Remove, "sda"), is(Happening::Insert, "sda")]);
+    }
+
+    #[test]
+    fn a_device_that_cannot_be_read_for_a_moment_is_as_it_was() {
+        let mut discovery = Discovery::default();
+        happened(&mut discovery, &[medium("sda", Some(1), 100)]);
+        let unreadable = Look { devices: Vec::new(), unreadable: vec!["sda".into(), "sdb".into()] };
+        assert_eq!(discovery.look(unreadable), []);
+        assert_eq!(happened(&mut discovery, &[medium("sda", Some(1), 100)]), []);
+        assert_eq!(happened(&mut discovery, &[]), [is(Happening::Remove, "sda")]);
     }
 }

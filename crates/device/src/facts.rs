@@ -300,6 +300,11 @@ fn from_usb(found: &mut DeviceFacts, usb: &Path) -> Result<(), FactsError> {
         }
         interfaces.push((path, interface));
     }
+    // The kernel registers them one after another: those that are still to come may be anything.
+    let announced = text(&usb.join("bNumInterfaces")).and_then(|number| number.parse().ok());
+    if announced.is_some_and(|number: usize| number != interfaces.len()) {
+        return Err(failed(usb)(io::ErrorKind::InvalidData.into()));
+    }
     interfaces.sort_by(|a, b| a.0.cmp(&b.0));
     found.interfaces = interfaces.into_iter().map(|(_, interface)| interface).collect();
     Ok(())

@@ -19,4 +19,4 @@ pub use authorise::{AuthoriseError, deauthorise};
 pub use discovery::{Change, Discovery, Happening};
 pub use facts::{DeviceFacts, FactsError, Interface, Partition, block_names, facts, name_of_node};
 pub use judgement::{Judgement, Refusal, judge};
-pub use watch::{Watch, WatchError, look};
+pub use watch::{Look, Watch, WatchError, look};

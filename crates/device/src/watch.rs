@@ -89,20 +89,32 @@ impl Watch {
     }
 }
 
-/// The facts about every block device. One that goes away meanwhile is not there.
+/// What one look at the machine shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The facts about every block device.
+    pub devices: Vec<DeviceFacts>,
+    /// Devices that are there and whose facts could not be read: sysfs is being changed, or says what it cannot say.
+    pub unreadable: Vec<String>,
+}
+
+/// Looks that are made at a device whose facts change while they are read.
+const TRIES: usize = 3;
+
+/// Looks at every block device. One that goes away meanwhile is not there; one that cannot be read costs no other.
 ///
 /// # Errors
-/// When sysfs cannot be read.
-pub fn look(sysfs: &Path) -> Result<Vec<DeviceFacts>, FactsError> {
-    let mut devices = Vec::new();
+/// When sysfs does not list the devices.
+pub fn look(sysfs: &Path) -> Result<Look, FactsError> {
+    let mut look = Look::default();
     for name in block_names(sysfs)? {
-        match facts(sysfs, &name) {
-            Ok(facts) => devices.push(facts),
-            Err(error) if sysfs.join("block").join(&name).join("size").exists() => return Err(error),
-            Err(_gone) => {}
+        match (0..TRIES).find_map(|_| facts(sysfs, &name).ok()) {
+            Some(facts) => look.devices.push(facts),
+            None if sysfs.join("block").join(&name).join("size").exists() => look.unreadable.push(name),
+            None => {}
         }
     }
-    Ok(devices)
+    Ok(look)
 }
 
 fn udevd_answers() -> io::Result<()> {

@@ -164,7 +164,7 @@ fn every_lun_of_a_card_reader_is_a_medium_of_its_own() {
         sysfs.block(&format!("{usb}/1-4:1.0/host1/target1:0:0/1:0:0:{lun}"), name);
     }
     sysfs.write(&format!("{usb}/1-4:1.0/host1/target1:0:0/1:0:0:1/block/sdc/size"), b"0\n");
-    let looked = device::look(sysfs.0.path()).unwrap();
+    let looked = device::look(sysfs.0.path()).unwrap().devices;
     let met: Vec<_> = looked.iter().map(|f| (f.name.as_str(), f.port.as_deref(), f.size_bytes, judged(f).is_admitted())).collect();
     assert_eq!(met, [("sdb", Some("1-4"), 1_024_000, true), ("sdc", Some("1-4"), 0, true)]);
 }

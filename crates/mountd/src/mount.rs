@@ -2,6 +2,7 @@
 
 use crate::attach::protect_disk;
 use crate::node::Node;
+use rustix::fs::OFlags;
 use rustix::io::Errno;
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, fsconfig_create, fsconfig_set_flag, fsconfig_set_string, fsmount, fsopen};
 use std::os::fd::OwnedFd;
@@ -38,11 +39,12 @@ const FILE_SYSTEMS: [FileSystem; 7] = [
 pub fn mount(name: &str, file_system: &str, allow_virtual: bool) -> Result<OwnedFd, MountRefusal> {
     let known = FILE_SYSTEMS.iter().find(|known| known.name == file_system).ok_or(MountRefusal::FileSystem)?;
     let node = Node::find(name, allow_virtual)?;
-    if node.is_partition() {
-        protect_disk(&node.disk()?)?;
-    } else {
-        protect_disk(&node)?;
-    }
+    let whole = if node.is_partition() { Some(node.disk()?) } else { None };
+    let whole = whole.as_ref().unwrap_or(&node);
+    protect_disk(whole)?;
+    // Held until it is mounted: as long as it is open, no other medium takes its name.
+    let _held = whole.open(OFlags::empty())?;
+    protect_disk(whole)?;
     detached(known, &node).map_err(|error| match error {
         Errno::BUSY => MountRefusal::Busy,
         Errno::NODEV => MountRefusal::FileSystem,

@@ -73,7 +73,7 @@ pub async fn admit(station: &Station, policy: &Policy, facts: DeviceFacts, mount
 
 /// `None` when there is nothing to switch off.
 fn switch_off(facts: &DeviceFacts, refusal: &Refusal) -> Option<Result<(), device::AuthoriseError>> {
-    if !refusal.keeps_unauthorised() {
+    if !refusal.keeps_unauthorised() || is_in_use(facts) {
         return None;
     }
     match device::deauthorise(facts) {
@@ -81,6 +81,19 @@ fn switch_off(facts: &DeviceFacts, refusal: &Refusal) -> Option<Result<(), devic
         Ok(false) => None,
         Err(error) => Some(Err(error)),
     }
+}
+
+/// Whether the station itself runs from it: one of its volumes is mounted or swapped to. What cannot be found out counts.
+fn is_in_use(facts: &DeviceFacts) -> bool {
+    let read = |path: &str| std::fs::read_to_string(path);
+    let (Ok(mounts), Ok(swaps)) = (read("/proc/self/mountinfo"), read("/proc/swaps")) else { return true };
+    let mut names = facts.partitions.iter().map(|part| part.name.as_str()).chain([facts.name.as_str()]);
+    names.any(|name| {
+        let Ok(number) = read(&format!("{SYSFS}/class/block/{name}/dev")) else { return true };
+        let mounted = mounts.lines().filter_map(|line| line.split(' ').nth(2)).any(|mounted| mounted == number.trim());
+        let node = format!("/dev/{name}");
+        mounted || swaps.lines().filter_map(|line| line.split_whitespace().next()).any(|swap| swap == node)
+    })
 }
 
 #[derive(Debug)]

@@ -19,7 +19,7 @@ pub fn run(what: &Media) -> anyhow::Result<u8> {
 }
 
 fn list(policy: &DevicePolicy, as_json: bool) -> anyhow::Result<u8> {
-    let devices = device::look(Path::new(SYSFS))?;
+    let devices = device::look(Path::new(SYSFS))?.devices;
     if as_json {
         print_json(&devices.iter().map(|facts| judged(facts, policy)).collect::<Vec<_>>())?;
     } else {

@@ -8,7 +8,7 @@ use ::device::{Change, DeviceFacts, Happening, Mountd, Watch, WatchError};
 use anyhow::Context as _;
 use audit::{OsEntropy, SystemClock};
 use model::{DeviceKind, Policy};
-use pipeline::{Finished, Order, Quiet, Station, Unobserved};
+use pipeline::{Finished, Order, Quiet, Station, StationFault, Unobserved};
 use serde_json::json;
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
@@ -80,20 +80,38 @@ impl Lock {
     async fn run(&self, changes: &mut UnboundedReceiver<Changes>) -> anyhow::Result<()> {
         let mut sessions: JoinSet<(DeviceFacts, anyhow::Result<Finished>)> = JoinSet::new();
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let mut watching = true;
+        let (mut watching, mut failed) = (true, None);
         while watching || !sessions.is_empty() {
-            tokio::select! {
-                Some((facts, ended)) = next_ended(&mut sessions) => self.tell_end(&facts, ended)?,
-                happened = changes.recv(), if watching => match happened {
-                    Some(Ok(happened)) => self.take(happened, &mut sessions).await?,
-                    Some(Err(error)) => return Err(error.into()),
-                    None => watching = false,
+            let done = tokio::select! {
+                Some(joined) = sessions.join_next(), if !sessions.is_empty() => match joined {
+                    Ok((facts, ended)) => self.tell_end(&facts, ended),
+                    // Its journal is still there: the next start voids the session.
+                    Err(_) => Err(StationFault::Internal("session task").into()),
                 },
-                _ = terminate.recv(), if watching => watching = false,
-                _ = interrupt.recv(), if watching => watching = false,
+                happened = changes.recv(), if watching => match happened {
+                    Some(Ok(happened)) => self.take(happened, &mut sessions).await,
+                    Some(Err(error)) => Err(error.into()),
+                    None => {
+                        watching = false;
+                        Ok(())
+                    }
+                },
+                _ = terminate.recv(), if watching => {
+                    watching = false;
+                    Ok(())
+                }
+                _ = interrupt.recv(), if watching => {
+                    watching = false;
+                    Ok(())
+                }
+            };
+            if let Err(error) = done {
+                // No new media; sessions that run come to their end all the same.
+                watching = false;
+                failed.get_or_insert(error);
             }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn take(&self, happened: Vec<Change>, sessions: &mut JoinSet<(DeviceFacts, anyhow::Result<Finished>)>) -> anyhow::Result<()> {
@@ -156,13 +174,5 @@ fn sentence(name: &str, ended: &anyhow::Result<Finished>) -> String {
             )
         }
         Err(error) => format!("failed {name}: {error:#}. Nothing of it was released."),
-    }
-}
-
-/// The next session that ended; never, while none runs. One that panicked is a defect that ends the supervisor.
-async fn next_ended<T: 'static>(sessions: &mut JoinSet<T>) -> Option<T> {
-    match sessions.join_next().await {
-        Some(Ok(ended)) => Some(ended),
-        Some(Err(_)) | None => None,
     }
 }
