@@ -3,7 +3,7 @@
 //! **Invariant (I5):** there is no way to write through it, and no way to read outside of it.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -13,6 +13,9 @@ use std::rc::Rc;
 const BLOCK_BYTES: u64 = 64 << 10;
 // BOUND: 64 blocks of 64 KiB, 4 MiB in all: enough that the table and the directory being walked stay in memory.
 const BLOCKS: usize = 64;
+/// Most defective blocks that are remembered.
+// BOUND: 4 GiB of a medium; what is beyond is tried again.
+const MAX_DEFECTIVE: usize = 65_536;
 /// What is read at a time where a whole block cannot be: a defective sector takes nothing else with it.
 const SECTOR_BYTES: u64 = 512;
 
@@ -56,6 +59,8 @@ pub struct Window {
     start: u64,
     length: u64,
     blocks: RefCell<VecDeque<(u64, Rc<Vec<u8>>)>>,
+    /// Blocks that cannot be read whole: each try may cost a defective medium seconds.
+    defective: RefCell<BTreeSet<u64>>,
 }
 
 impl Window {
@@ -63,7 +68,7 @@ impl Window {
     pub(crate) fn new(bytes: Rc<dyn ByteSource>, start: u64, length: u64) -> Self {
         // No read can then be beyond the largest offset.
         let length = length.min(u64::MAX - start);
-        Self { bytes, start, length, blocks: RefCell::default() }
+        Self { bytes, start, length, blocks: RefCell::default(), defective: RefCell::default() }
     }
 
     /// The same part of the medium once more, with a cache of its own.
@@ -117,7 +122,16 @@ impl Window {
         }
         let from = number * BLOCK_BYTES;
         let mut bytes = vec![0; BLOCK_BYTES.min(self.length.saturating_sub(from)) as usize];
-        self.bytes.read_exact_at(self.start + from, &mut bytes)?;
+        if self.defective.borrow().contains(&number) {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        if let Err(error) = self.bytes.read_exact_at(self.start + from, &mut bytes) {
+            let mut defective = self.defective.borrow_mut();
+            if defective.len() < MAX_DEFECTIVE {
+                defective.insert(number);
+            }
+            return Err(error);
+        }
         let block = Rc::new(bytes);
         if blocks.len() >= BLOCKS {
             blocks.pop_front();

@@ -45,11 +45,16 @@ pub fn unlock_image<W: Write>(mut file: File, limits: ReadLimits, unlock: &Unloc
         let window = Window::new(Rc::clone(&bytes), partition.offset_bytes, partition.size_bytes);
         let found = open_volume(&window, unlock, &mut tries_left, &mut inventory)?;
         let (kind, size_bytes) = match found.opened {
-            Opened::FileSystem { mut volume, ambiguous } => {
+            Opened::FileSystem { mut volume, others } => {
                 let mut partition = partition.clone();
-                partition.remarks.extend(ambiguous.then_some(VolumeRemark::Ambiguous));
+                partition.remarks.extend((!others.is_empty()).then_some(VolumeRemark::Ambiguous));
                 let within = found.container.map_or_else(String::new, |container| format!(" in {container}"));
                 announce(&mut inventory, &partition, &format!("{}{within}", volume.kind()), true)?;
+                for other in others {
+                    // Its entries are not met, so that there must be a line for them.
+                    let unread = [&name[..], format!(" as {other}").as_bytes()].concat();
+                    inventory.area(&unread, AreaKind::Unknown, partition.size_bytes)?;
+                }
                 let root = if several { vec![name] } else { Vec::new() };
                 if several {
                     inventory.entry(&root, EntryKind::Directory, 0)?;
@@ -72,6 +77,9 @@ pub fn unlock_image<W: Write>(mut file: File, limits: ReadLimits, unlock: &Unloc
     for gap in &listing.gaps {
         let name = format!("unpartitioned area at byte {}", gap.offset_bytes);
         inventory.area(name.as_bytes(), AreaKind::Unpartitioned, gap.size_bytes)?;
+    }
+    if listing.beside {
+        inventory.area(b"(file system before the partitions)", AreaKind::Unknown, length)?;
     }
     if listing.broken {
         inventory.entry(&[b"(unreadable partition table)".to_vec()], EntryKind::Unreadable, 0)?;

@@ -128,17 +128,23 @@ pub(crate) fn send_content<W: Write>(
     let (failure, offset) = match content {
         _ if claimed_bytes > limits.max_file_bytes => (Some(Failure::Limit), limits.max_file_bytes),
         None => (Some(Failure::Read), 0),
-        Some(content) => copy(content, limits.max_file_bytes, out)?,
+        Some(content) => copy(content, claimed_bytes, limits.max_file_bytes, out)?,
     };
     Ok(out.control(&Answer::EntryEnd { failure, offset })?)
 }
 
-fn copy<W: Write>(content: &mut dyn Read, max_bytes: u64, out: &mut FrameWriter<W>) -> Result<(Option<Failure>, u64), ReadError> {
+fn copy<W: Write>(
+    content: &mut dyn Read,
+    claimed_bytes: u64,
+    max_bytes: u64,
+    out: &mut FrameWriter<W>,
+) -> Result<(Option<Failure>, u64), ReadError> {
     let mut offset = 0u64;
     let mut buffer = vec![0; READ_BYTES];
     loop {
         match content.read(&mut buffer) {
-            Ok(0) => return Ok((None, offset)),
+            // An end before the length of the inventory is no whole file.
+            Ok(0) => return Ok(((offset < claimed_bytes).then_some(Failure::Read), offset)),
             Ok(n) if offset + n as u64 > max_bytes => return Ok((Some(Failure::Limit), max_bytes)),
             Ok(n) => {
                 out.bytes(buffer.get(..n).unwrap_or_default())?;

@@ -38,8 +38,8 @@ pub(crate) enum Opened<W> {
     FileSystem {
         /// The first that was found.
         volume: Box<dyn FileSystem<W>>,
-        /// Whether there is more than one.
-        ambiguous: bool,
+        /// The names of others that begin in the same place, whose entries nobody reads.
+        others: Vec<&'static str>,
     },
     /// An encrypted volume, by its name.
     Encrypted(&'static str),
@@ -57,11 +57,13 @@ pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
         return Opened::Encrypted(name);
     }
     let readers: [Reader<W>; 6] = [fat::open, exfat::open, ntfs::open, ext::open, iso::open, udf::open];
+    // What is left of an earlier format is looked at only where nothing else begins.
+    let copies: [Reader<W>; 2] = [exfat::open_by_copy, ntfs::open_by_copy];
     let mut opened = readers.iter().filter_map(|reader| reader(window.again()));
-    let Some(volume) = opened.next() else {
+    let Some(volume) = opened.next().or_else(|| copies.iter().find_map(|reader| reader(window.again()))) else {
         return encrypted::recognise_by_copy(window).map_or(Opened::Unknown, Opened::Encrypted);
     };
     // A bridge disc is ISO 9660 and UDF, and the reader of the first looks at both.
-    let ambiguous = volume.kind() != iso::KIND && opened.next().is_some();
-    Opened::FileSystem { volume, ambiguous }
+    let others = if volume.kind() == iso::KIND { Vec::new() } else { opened.map(|other| other.kind()).collect() };
+    Opened::FileSystem { volume, others }
 }

@@ -162,7 +162,8 @@ impl<W: Write, N: Clone> Walk<'_, '_, W, N> {
     fn entry(&mut self, path: &[Vec<u8>], kind: EntryKind, named: Named<N>) -> Result<(), ReadError> {
         match &mut self.scope {
             Scope::Everything(known) => {
-                known.extend(named.content());
+                // What could not be read here may be readable there.
+                known.extend(named.content().filter(|_| kind.has_content()));
             }
             Scope::Unknown(known) => {
                 if named.content().is_some_and(|content| !known.insert(content)) {

@@ -23,12 +23,15 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Reads the main boot region, or the backup one where the main one is broken; `None` when this is no exFAT volume or
-    /// its numbers contradict each other.
+    /// Reads the main boot region; `None` when this is no exFAT volume or its numbers contradict each other.
     pub fn read(window: &Window) -> Option<Self> {
+        region(window, 0)
+    }
+
+    /// Reads the backup boot region.
+    pub fn read_copy(window: &Window) -> Option<Self> {
         // Only a whole region says how long a sector is, so the backup is looked for with each length there is.
-        let backups = (9..=12).map(|shift| REGION_SECTORS << shift);
-        std::iter::once(0).chain(backups).find_map(|at| region(window, at))
+        (9..=12).map(|shift| REGION_SECTORS << shift).find_map(|at| region(window, at))
     }
 
     /// First byte of a cluster; `None` for a number that is none.

@@ -35,9 +35,15 @@ struct Waiting {
     allocation: Allocation,
 }
 
-/// Opens a volume; `None` when this is no exFAT file system, or one whose boot regions are both broken.
+/// Opens a volume; `None` when this is no exFAT file system, or one whose main boot region is broken.
 pub(crate) fn open<W: Write>(window: Window) -> Option<Box<dyn FileSystem<W>>> {
     let geometry = Geometry::read(&window)?;
+    Some(Box::new(Volume { window, geometry, files: Vec::new() }))
+}
+
+/// Opens a volume whose main boot region is broken by its backup.
+pub(crate) fn open_by_copy<W: Write>(window: Window) -> Option<Box<dyn FileSystem<W>>> {
+    let geometry = Geometry::read_copy(&window)?;
     Some(Box::new(Volume { window, geometry, files: Vec::new() }))
 }
 

@@ -60,14 +60,14 @@ pub fn read(window: &Window, geometry: &Geometry, place: Place) -> (Vec<Director
         Place::Fixed => region(window, geometry.root_at, geometry.root_bytes, &mut list).is_some(),
         Place::Cluster(first) => chained(window, geometry, first, &mut list).is_some(),
     };
-    (list.entries, complete)
+    (list.entries, complete && !list.late)
 }
 
 /// `None` when the chain breaks off or bites its tail.
 fn chained(window: &Window, geometry: &Geometry, first: u32, list: &mut List) -> Option<()> {
     let mut seen = BTreeSet::new();
     let mut cluster = Some(first);
-    while let Some(number) = cluster.filter(|_| !list.ended) {
+    while let Some(number) = cluster {
         if !seen.insert(number) {
             return None;
         }
@@ -80,7 +80,7 @@ fn chained(window: &Window, geometry: &Geometry, first: u32, list: &mut List) ->
 /// `None` when a read fails or there are too many entries.
 fn region(window: &Window, at: u64, bytes: u64, list: &mut List) -> Option<()> {
     let mut offset = 0;
-    while offset < bytes && !list.ended {
+    while offset < bytes {
         let mut raw = [0; ENTRY_BYTES];
         window.read_exact_at(at + offset, &mut raw).ok()?;
         list.take(&raw)?;
@@ -96,6 +96,8 @@ struct List {
     long: LongName,
     met: usize,
     ended: bool,
+    /// Whether there was something behind the end.
+    late: bool,
     /// FAT12 and FAT16 keep something else where FAT32 has the upper half of the cluster number.
     narrow: bool,
 }
@@ -109,6 +111,8 @@ impl List {
         match raw {
             [0, ..] => self.ended = true,
             [0xE5, ..] => self.long = LongName::default(),
+            // Behind the end nothing may be; some systems show it all the same.
+            _ if self.ended => self.late = true,
             _ if raw[11] & 0x3F == ATTRIBUTES_LONG_NAME => self.long.piece(raw),
             _ => {
                 let long = std::mem::take(&mut self.long).finish(raw);
@@ -288,6 +292,14 @@ mod tests {
     fn what_lies_behind_the_end_or_is_deleted_is_no_entry() {
         let raws = [short(b"A          ", 0), short(b"\xE5B         ", 0), short(b"C          ", 0)];
         assert_eq!(names(&raws), ["A", "C"]);
+        // Other systems go on behind the end: what lies there is no entry here, but the directory is not whole.
+        let mut list = List::default();
+        for raw in [short(b"A          ", 0), [0; ENTRY_BYTES], short(b"\xE5B         ", 0), [0; ENTRY_BYTES]] {
+            list.take(&raw).unwrap();
+        }
+        assert!(list.ended && !list.late);
+        list.take(&short(b"VERSTECKTXT", 0)).unwrap();
+        assert_eq!((list.entries.len(), list.late), (1, true));
         let mut list = List::default();
         list.take(&[0; ENTRY_BYTES]).unwrap();
         assert!(list.ended);

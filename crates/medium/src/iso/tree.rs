@@ -64,13 +64,16 @@ impl DiscTree {
             Naming::Plain | Naming::Joliet | Naming::Enhanced => RockRidge::default(),
         };
         let size_bytes = extents.iter().map(|(_, bytes)| bytes).sum();
+        // Content in several places is told apart by the first of them only if the others follow it.
+        let follows = |pair: &[(u64, u64)]| matches!(pair, [(at, bytes), (next, _)] if at.checked_add(bytes.next_multiple_of(SECTOR_BYTES)) == Some(*next));
+        let in_one_piece = extents.windows(2).all(follows);
         let mut named = Named {
             name: ridge.name.clone().unwrap_or_else(|| self.plain_name(&record.identifier)),
             what: self.what(record, &ridge, size_bytes, whole),
             node: extents.into(),
             identity: record.is_directory().then_some(record.at),
             size_bytes,
-            content_at: Some(record.at),
+            content_at: in_one_piece.then_some(record.at),
         };
         match (named.what, ridge.child_at) {
             (What::Entry(EntryKind::Stream), _) => named.name.extend_from_slice(b":associated"),

@@ -18,11 +18,15 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Reads the boot sector, or its copy in the last sector where it is broken; `None` when this is no NTFS volume or its
-    /// numbers contradict each other.
+    /// Reads the boot sector; `None` when this is no NTFS volume or its numbers contradict each other.
     pub fn read(window: &Window) -> Option<Self> {
-        let last = [512u64, 4096].into_iter().filter_map(|sector| (window.length() / sector).checked_sub(1).map(|n| n * sector));
-        std::iter::once(0).chain(last).find_map(|at| sector(window, at))
+        sector(window, 0)
+    }
+
+    /// Reads the copy in the last sector.
+    pub fn read_copy(window: &Window) -> Option<Self> {
+        let mut last = [512u64, 4096].into_iter().filter_map(|sector| (window.length() / sector).checked_sub(1).map(|n| n * sector));
+        last.find_map(|at| sector(window, at))
     }
 
     /// First byte of a cluster; `None` for a number that is none.

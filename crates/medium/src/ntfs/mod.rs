@@ -55,6 +55,16 @@ struct Volume {
 /// Opens a volume; `None` when this is no NTFS, or its file table cannot be found.
 pub(crate) fn open<W: Write>(window: Window) -> Option<Box<dyn FileSystem<W>>> {
     let geometry = Geometry::read(&window)?;
+    open_at(window, geometry)
+}
+
+/// Opens a volume whose boot sector is broken by its copy.
+pub(crate) fn open_by_copy<W: Write>(window: Window) -> Option<Box<dyn FileSystem<W>>> {
+    let geometry = Geometry::read_copy(&window)?;
+    open_at(window, geometry)
+}
+
+fn open_at<W: Write>(window: Window, geometry: Geometry) -> Option<Box<dyn FileSystem<W>>> {
     let table = Table::find(&window, &geometry)?;
     Some(Box::new(Volume { window, geometry, table, extensions: Vec::new(), files: Vec::new() }))
 }

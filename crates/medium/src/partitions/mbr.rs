@@ -29,13 +29,13 @@ pub(super) fn is_protective(sector: &Sector) -> bool {
     entries(sector).any(|(_, entry)| entry.kind == KIND_PROTECTIVE)
 }
 
-/// Whether this is a table rather than code: every entry has a status (UEFI specification 2.10, 5.2.1), and those in use lie
-/// on the medium, behind the table.
+/// Whether this is a table rather than code: every entry has a status (UEFI specification 2.10, 5.2.1), and at least
+/// one in use lies on the medium.
 pub(super) fn is_plausible(sector: &Sector, length: u64) -> bool {
     let table = sector.get(446..510).unwrap_or_default();
     let known = table.chunks_exact(16).all(|entry| matches!(entry.first(), Some(0 | 0x80)));
     let on_it = |entry: &Entry| entry.sectors > 0 && entry.first < length.div_ceil(SECTOR_BYTES);
-    known && entries(sector).next().is_some() && entries(sector).all(|(_, entry)| on_it(&entry))
+    known && entries(sector).any(|(_, entry)| on_it(&entry))
 }
 
 /// Whether this entry does.
@@ -89,8 +89,9 @@ fn logical(window: &Window, base: u64, sizes: (u64, u64), number: &mut u32, tabl
 fn entries(sector: &Sector) -> impl Iterator<Item = (u32, Entry)> {
     let table = sector.get(446..510).unwrap_or_default();
     table.chunks_exact(16).zip(1..).filter_map(|(entry, number)| {
-        let kind = *entry.get(4).filter(|kind| **kind != 0)?;
-        Some((number, Entry { kind, first: long(entry, 8)?.into(), sectors: long(entry, 12)?.into() }))
+        let entry = Entry { kind: *entry.get(4)?, first: long(entry, 8)?.into(), sectors: long(entry, 12)?.into() };
+        // One of no kind that has a length is one all the same, for other systems too.
+        (entry.kind != 0 || entry.sectors != 0).then_some((number, entry))
     })
 }
 

@@ -58,6 +58,9 @@ pub struct Listing {
     pub gaps: Vec<Gap>,
     /// Whether a chain of logical partitions breaks off, so that there may be more.
     pub broken: bool,
+    /// Whether a file system begins before the first partition that no partition holds: what is left of an earlier format, or
+    /// what somebody wants nobody to look at. It is not read.
+    pub beside: bool,
 }
 
 /// A table as it was read: its partitions, and the bytes the table itself takes.
@@ -108,17 +111,20 @@ pub fn list(bytes: &Rc<dyn ByteSource>, length: u64) -> io::Result<Listing> {
         None
     };
     let table = match table {
-        Some(table) => beside_the_boot_record(table, mbr::primaries(&first, length, SECTOR_BYTES)),
+        Some(table) => beside_the_boot_record(table, mbr::read(&window, &first, length, SECTOR_BYTES)),
         None => mbr::read(&window, &first, length, mbr_sector_bytes(&window, &first, length)),
     };
     let mut table = table;
+    let mut beside = false;
     if is_boot_sector(&first) || is_hybrid_disc(&window, &table.partitions) {
         // Both are true: the whole medium is a volume, and the table names parts of it. Neither may hide what is in the other.
         table.partitions.retain(|partition| partition.offset_bytes > 0);
         table.partitions.insert(0, Partition::whole(length));
+    } else {
+        beside = starts_a_file_system(&window, &first);
     }
     // A table without entries is no reason for a medium without a line.
-    Ok(if table.partitions.is_empty() { whole() } else { finish(table, length) })
+    Ok(if table.partitions.is_empty() { whole() } else { Listing { beside, ..finish(table, length) } })
 }
 
 /// A disc image that can also be started from a stick has a boot record before its ISO 9660 descriptors (ECMA-119, 6.2.1), and
@@ -130,16 +136,20 @@ fn is_hybrid_disc(window: &Window, partitions: &[Partition]) -> bool {
 
 fn starts_a_disc(window: &Window) -> bool {
     let mut magic = [0u8; 5];
-    window.read_exact_at(DISC_DESCRIPTORS + 1, &mut magic).is_ok() && magic == *b"CD001"
+    // ISO 9660, or the extended area of UDF (ECMA-167, 2/9.1).
+    window.read_exact_at(DISC_DESCRIPTORS + 1, &mut magic).is_ok() && (magic == *b"CD001" || magic == *b"BEA01")
 }
 
 /// A hybrid boot record lists some partitions twice; one that only it knows is not lost.
-fn beside_the_boot_record(mut table: Table, primaries: Vec<Partition>) -> Table {
-    for mut primary in primaries {
-        let known = table.partitions.iter().any(|other| other.offset_bytes == primary.offset_bytes);
-        if !known && !mbr::protects(&primary) {
-            primary.remarks.push(VolumeRemark::BootRecordOnly);
-            table.partitions.push(primary);
+fn beside_the_boot_record(mut table: Table, boot_record: Table) -> Table {
+    table.broken |= boot_record.broken;
+    table.own.extend(boot_record.own);
+    for mut partition in boot_record.partitions {
+        let place = |p: &Partition| (p.offset_bytes, p.size_bytes);
+        let known = table.partitions.iter().any(|other| place(other) == place(&partition));
+        if !known && !mbr::protects(&partition) {
+            partition.remarks.push(VolumeRemark::BootRecordOnly);
+            table.partitions.push(partition);
         }
     }
     table
@@ -178,7 +188,7 @@ fn finish(table: Table, length: u64) -> Listing {
         }
         at = at.max(to);
     }
-    Listing { partitions, gaps, broken }
+    Listing { partitions, gaps, broken, beside: false }
 }
 
 /// A FAT, exFAT or NTFS boot sector: a jump, then a name or a plausible parameter block (Microsoft FAT specification 3.1).

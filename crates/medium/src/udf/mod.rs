@@ -83,12 +83,21 @@ impl Volume {
 
     /// First byte of a content: on the volume, or of the entry it lies in.
     fn content_at(&self, icb: Block, entry: &FileEntry) -> Option<u64> {
-        match entry.pieces(&self.window, &self.layout.space).next() {
-            Some(Ok(Piece { place: Place::At(at), .. })) => Some(at),
-            Some(Ok(_)) => self.layout.space.place(icb).map(|(at, _)| at),
-            Some(Err(_)) => None,
-            None => Some(0),
+        let mut pieces = entry.pieces(&self.window, &self.layout.space);
+        let (first, mut end) = match pieces.next() {
+            Some(Ok(Piece { place: Place::At(at), bytes })) => (at, at.checked_add(bytes)?),
+            Some(Ok(_)) => return self.layout.space.place(icb).map(|(at, _)| at),
+            Some(Err(_)) => return None,
+            None => return Some(0),
+        };
+        for piece in pieces {
+            match piece {
+                // Further pieces count as one content only where they follow one another.
+                Ok(Piece { place: Place::At(at), bytes }) if at == end => end = at.checked_add(bytes)?,
+                _ => return None,
+            }
         }
+        Some(first)
     }
 
     /// Reads a directory; the flag says whether to its end.

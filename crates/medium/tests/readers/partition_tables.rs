@@ -109,7 +109,8 @@ fn what_only_the_boot_record_of_a_hybrid_table_knows_is_read_too() {
     let mut bytes = image(Partition::Gpt);
     // Entry 2 is the GPT's own partition once more; entry 1 becomes a foreign one and entry 3 protects.
     set_entry(&mut bytes, 1, 0x0C, 34, 100);
-    set_entry(&mut bytes, 2, 0x0C, 2048, 90_000);
+    let last = u64::from_le_bytes(bytes[1_024 + 40..][..8].try_into().unwrap());
+    set_entry(&mut bytes, 2, 0x0C, 2048, (last - 2_047) as u32);
     set_entry(&mut bytes, 3, 0xEE, 1, 33);
     let sent = read_image(&bytes);
     assert_eq!(volumes(&sent), [("gpt", 1, true), ("mbr", 1, false)]);
@@ -240,6 +241,13 @@ fn what_is_left_of_an_earlier_format_hides_no_partition() {
         let sent = read_image(&bytes);
         assert_eq!(volumes(&sent), [("mbr", 1, true)], "{at}");
         assert_eq!(sent.content("a.txt").bytes, b"Inhalt");
+        // It is not read, and not hidden either.
+        assert_eq!(sent.kind("(file system before the partitions)"), EntryKind::Area(AreaKind::Unknown));
+        // Another entry that leads nowhere changes nothing about that.
+        set_entry(&mut bytes, 4, 0x83, u32::MAX, 1);
+        let sent = read_image(&bytes);
+        assert_eq!(sent.content("partition 1/a.txt").bytes, b"Inhalt");
+        assert_eq!(sent.kind("(file system before the partitions)"), EntryKind::Area(AreaKind::Unknown));
     }
 }
 
@@ -272,4 +280,19 @@ fn two_file_systems_laid_over_one_another_are_remarked() {
     bytes[..SECTOR].copy_from_slice(&boot);
     let sent = read_image(&bytes);
     assert_eq!((volumes(&sent), &sent.remarks[..]), (vec![("none", 0, true)], &[vec![VolumeRemark::Ambiguous]][..]));
+    assert_eq!(sent.kind("volume as ext2"), EntryKind::Area(AreaKind::Unknown));
+}
+
+#[test]
+fn an_entry_of_no_kind_and_a_hybrid_one_of_another_length_are_partitions() {
+    let mut bytes = image(Partition::Mbr);
+    let table = &mut bytes[..SECTOR];
+    table[TABLE + 4] = 0;
+    assert_eq!(read_image(&bytes).content("a.txt").bytes, b"Inhalt");
+    let mut bytes = image(Partition::Gpt);
+    // The same beginning, but longer than the GPT says.
+    set_entry(&mut bytes, 2, 0x0C, 2_048, 90_000);
+    let sent = read_image(&bytes);
+    assert_eq!(volumes(&sent), [("gpt", 1, true), ("mbr", 2, true)]);
+    assert!(sent.remarks[1].contains(&VolumeRemark::BootRecordOnly), "{:?}", sent.remarks);
 }
