@@ -147,7 +147,7 @@ impl Rig {
             written: Vec::new(),
             native: None,
             bad: BadRanges::default(),
-            read_back: None,
+            certificates: std::ffi::OsString::new(),
         };
         journals.keep_key("m", &KEY).unwrap();
         Self { _state: state, journals, journal, heard: Heard::default() }
@@ -275,4 +275,27 @@ fn a_medium_is_known_again_at_every_stage_and_no_other_is() {
     assert!(resume::is_of(&fresh, &foreign, &KEY).unwrap(), "nothing was written yet");
     let second = Journal { stage: Stage::Writing { pass: 2, offset: 0 }, ..last };
     assert!(!resume::is_of(&second, &foreign, &KEY).unwrap(), "the first pass is not on it");
+}
+
+#[test]
+fn what_was_read_back_before_an_interruption_counts_for_nothing() {
+    for (stage, wiped) in [(Stage::Formatting, true), (Stage::ReadingBack, false)] {
+        let (mut rig, medium) = (Rig::new(2), Playing::new(Flaw::None));
+        rig.run(&medium).unwrap();
+        // Interrupted before the file system; the first unit is the stream's still.
+        let mut first = vec![0; 16 * UNIT_BYTES];
+        KeyStream::new(&KEY, 2).unwrap().fill(0, &mut first).unwrap();
+        medium.content.lock().unwrap()[..first.len()].copy_from_slice(&first);
+        rig.journal.stage = stage;
+        // Meanwhile somebody puts new data into the middle, between what tells the medium from others.
+        let middle = 20 * UNIT_BYTES..44 * UNIT_BYTES;
+        medium.content.lock().unwrap()[middle.clone()].fill(b'n');
+        assert!(resume::is_of(&rig.journal, &medium, &KEY).unwrap());
+        rig.journal.take_up();
+        let worked = rig.run(&medium).unwrap();
+        assert_eq!((worked.formatted.is_some(), worked.read_back.bad.is_empty()), (wiped, wiped), "{stage:?}");
+        assert_eq!(rig.journal.written.iter().map(|record| record.pass).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(medium.content()[middle].windows(8).any(|run| run == b"nnnnnnnn"), !wiped, "{stage:?}");
+        assert!(rig.heard.0.borrow().iter().filter(|at| matches!(at, At::Reading { offset: SIZE, .. })).count() >= 2);
+    }
 }
