@@ -72,7 +72,9 @@ impl System {
         let above = || {
             let device = folder.join("device").canonicalize().ok()?;
             let inside = device.ancestors().take_while(|place| place.starts_with(&self.sys) && **place != self.sys);
-            inside.skip(1).find_map(|place| text(&place.join("serial")).as_deref().and_then(plain))
+            // The USB device itself; above it stand hubs and controllers, whose numbers are not the medium's.
+            let usb = inside.skip(1).find(|place| ["bDeviceClass", "idVendor"].iter().any(|name| place.join(name).exists()))?;
+            text(&usb.join("serial")).as_deref().and_then(plain)
         };
         from_udev().or_else(own).or_else(above)
     }

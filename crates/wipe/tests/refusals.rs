@@ -70,8 +70,8 @@ impl Machine {
 macro_rules! machine_with_disk {
     () => {{
         let machine = Machine::new();
-        let Some(node) = machine.disk("usb1/1-1", "sda", 0) else { return println!("skipped: no right to make device nodes") };
-        (machine, node, "sys/devices/usb1/1-1/block/sda")
+        let Some(node) = machine.disk("usb1/1-1/host0", "sda", 0) else { return println!("skipped: no right to make device nodes") };
+        (machine, node, "sys/devices/usb1/1-1/host0/block/sda")
     }};
 }
 
@@ -82,6 +82,12 @@ fn an_unused_disk_is_taken_with_what_it_says_of_itself() {
     assert_eq!((target.kind, target.size_bytes, target.flash), (Kind::Device, 1 << 20, Some(true)));
     assert_eq!((target.serial.as_str(), target.has_serial), ("sda", false));
     // A USB stick's number stands some folders above the disk; udev's word goes before.
+    machine.write("sys/devices/usb1/idVendor", "1d6b\n");
+    machine.write("sys/devices/usb1/serial", "0000:00:14.0\n");
+    machine.write("sys/devices/usb1/1-1/idVendor", "0951\n");
+    // The hub's number is not the stick's.
+    machine.write("sys/devices/usb1/1-1/bDeviceClass", "00\n");
+    assert!(!machine.look(&node).unwrap().has_serial);
     machine.write("sys/devices/usb1/1-1/serial", "4C5300\n");
     machine.write(&format!("{folder}/../../vendor"), "Marke\u{1b}\n");
     let target = machine.look(&node).unwrap();
@@ -157,7 +163,7 @@ fn partitions_optical_drives_protected_and_empty_ones_are_refused() {
         }
     }
     // By its type, whatever its name is; and by its name, whatever its type.
-    machine.write("sys/devices/usb1/1-1/type", "5\n");
+    machine.write("sys/devices/usb1/1-1/host0/type", "5\n");
     assert!(matches!(machine.look(&node), Err(Refusal::Optical { .. })));
     let optical = machine.disk("ata9/x", "sr0", 7).unwrap();
     assert!(matches!(machine.look(&optical), Err(Refusal::Optical { .. })));
