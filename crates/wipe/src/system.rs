@@ -1,8 +1,13 @@
 //! What this machine says about its block devices: sysfs, mounts, swap, udev. Only looks, never writes.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+/// errno of a device that is gone.
+const NODEV: i32 = rustix::io::Errno::NODEV.raw_os_error();
 
 /// Where the kernel and udev tell; tests hand in trees of their own.
 #[derive(Debug, Clone)]
@@ -32,6 +37,28 @@ pub(crate) struct Mount {
     pub(crate) source: String,
 }
 
+/// A loop device and what it stands on, as the kernel names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loop {
+    /// Kernel name.
+    pub(crate) name: String,
+    /// File or device.
+    pub(crate) backing: PathBuf,
+}
+
+/// What the loop device with this sysfs folder stands on; none for other devices and unused ones.
+pub(crate) fn backing(folder: &Path) -> std::io::Result<Option<PathBuf>> {
+    match fs::read(folder.join("loop/backing_file")) {
+        Ok(bytes) => {
+            let path = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+            Ok(Some(OsStr::from_bytes(path).into()))
+        }
+        // A device that goes away while it is looked at answers ENODEV.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(NODEV) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl System {
     /// All mounts (proc(5), mountinfo).
     pub(crate) fn mounts(&self) -> std::io::Result<Vec<Mount>> {
@@ -51,14 +78,16 @@ impl System {
         self.sys.join(format!("dev/block/{major}:{minor}")).canonicalize().ok()
     }
 
-    /// Loop devices over the file at `path`.
-    pub(crate) fn loops_over(&self, path: &Path) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.sys.join("block")) else { return Vec::new() };
-        entries
-            .flatten()
-            .filter(|entry| text(&entry.path().join("loop/backing_file")).is_some_and(|backing| Path::new(&backing) == path))
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect()
+    /// All loop devices that stand on something.
+    pub(crate) fn loops(&self) -> std::io::Result<Vec<Loop>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.sys.join("block"))? {
+            let entry = entry?;
+            if let Some(backing) = backing(&entry.path())? {
+                found.push(Loop { name: entry.file_name().to_string_lossy().into_owned(), backing });
+            }
+        }
+        Ok(found)
     }
 
     /// Serial number: udev's, then the device's own file, then that of a device above it (USB).

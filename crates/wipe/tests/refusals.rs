@@ -25,6 +25,7 @@ impl Machine {
         let system = System { sys: at("sys"), proc: at("proc"), run: at("run") };
         let machine = Self { root, system };
         machine.write("proc/self/mountinfo", "");
+        fs::create_dir_all(machine.system.sys.join("block")).unwrap();
         machine
     }
 
@@ -189,6 +190,51 @@ fn what_is_no_disk_and_no_image_is_refused() {
     machine.write("proc/swaps", "");
     machine.write("sys/block/loop9/loop/backing_file", &format!("{}\n", image.display()));
     assert!(matches!(machine.look(&image), Err(Refusal::Held { holder, .. }) if holder == "loop9"));
+}
+
+#[test]
+fn what_a_loop_device_stands_on_is_refused_under_every_name() {
+    let (machine, node, folder) = machine_with_disk!();
+    machine.write(&format!("{folder}/sda1/partition"), "1\n");
+    machine.write(&format!("{folder}/sda1/dev"), "8:1\n");
+    let part = machine.root.path().join("elsewhere");
+    mknodat(CWD, &part, FileType::BlockDevice, Mode::RUSR, makedev(8, 1)).unwrap();
+    machine.write("stick.img", "content");
+    let (image, other) = (machine.root.path().join("stick.img"), machine.root.path().join("hard.img"));
+    fs::hard_link(&image, &other).unwrap();
+    assert!(machine.look(&node).is_ok() && machine.look(&image).is_ok());
+    let held = |path: &Path| matches!(machine.look(path), Err(Refusal::Held { holder, .. }) if holder == "loop9");
+    for backing in [node.as_path(), part.as_path(), Path::new("/dev/sda1"), Path::new("/dev/sda")] {
+        machine.write("sys/block/loop9/loop/backing_file", &format!("{}\n", backing.display()));
+        assert!(held(&node), "{}", backing.display());
+    }
+    machine.write("sys/block/loop9/loop/backing_file", &format!("{}\n", other.display()));
+    assert!(held(&image) && !held(&node));
+    fs::remove_dir_all(machine.system.sys.join("block")).unwrap();
+    assert!(matches!(machine.look(&image), Err(Refusal::Look { .. })));
+    assert!(matches!(machine.look(&node), Err(Refusal::Look { .. })));
+}
+
+#[test]
+fn a_loop_device_is_judged_by_what_is_behind_it() {
+    let (machine, disk, folder) = machine_with_disk!();
+    let Some(above) = machine.disk("virtual", "loop9", 99) else { return };
+    let on = |backing: &Path| {
+        machine.write("sys/devices/virtual/block/loop9/loop/backing_file", &format!("{}\n", backing.display()));
+        machine.look(&above)
+    };
+    machine.write("state/spool/x.img", "content");
+    machine.write("stick.img", "content");
+    let image = machine.root.path().join("stick.img");
+    assert!(on(&image).is_ok() && on(&disk).is_ok());
+    assert!(matches!(on(&machine.root.path().join("state/spool/x.img")), Err(Refusal::OwnState { .. })));
+    assert!(matches!(on(Path::new("/nowhere/gone.img (deleted)")), Err(Refusal::Look { .. })));
+    machine.write("sys/block/loop8/loop/backing_file", &format!("{}\n", image.display()));
+    assert!(matches!(on(&image), Err(Refusal::Held { holder, .. }) if holder == "loop8"));
+    machine.write(&format!("{folder}/sda2/partition"), "2\n");
+    machine.write(&format!("{folder}/sda2/dev"), "8:2\n");
+    machine.write("proc/self/mountinfo", "1 0 8:2 / / rw - ext4 /dev/sda2 rw\n");
+    assert!(matches!(on(&disk), Err(Refusal::SystemDisk { .. })));
 }
 
 #[test]
