@@ -3,13 +3,13 @@
 //! **Invariant.** Only a [`Confirmed`](crate::Confirmed) target becomes an [`OpenMedium`].
 
 use crate::error::{Refusal, WipeFault};
+use crate::system::Presence;
 use crate::target::{Confirmed, Kind};
 use rustix::fs::{Advice, OFlags};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
 
 /// Addresses, lengths and buffers of direct I/O are multiples of this.
 // BOUND: the largest logical block of media in the field; larger ones are read and written through the cache.
@@ -34,7 +34,7 @@ pub trait Medium: Sync {
     /// # Errors
     /// As the medium answers.
     fn sync(&self) -> io::Result<()>;
-    /// Whether the medium is still attached.
+    /// Whether the medium is still attached, and the same one.
     fn present(&self) -> bool;
 }
 
@@ -67,8 +67,8 @@ pub struct OpenMedium {
     /// The same file without the kernel's cache, where it can be had.
     direct: Option<File>,
     size_bytes: u64,
-    /// Its folder in sysfs, gone when the device is.
-    sysfs: Option<PathBuf>,
+    /// The disk that was looked at; none for files.
+    presence: Option<Presence>,
 }
 
 impl OpenMedium {
@@ -94,11 +94,12 @@ impl OpenMedium {
         let meta = file.metadata().map_err(failed)?;
         // Files and devices alike: where the end is.
         let size = rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0)).map_err(|errno| failed(errno.into()))?;
-        if (meta.dev(), meta.ino(), meta.rdev()) != target.node || size != target.size_bytes {
+        let there = target.presence.as_ref().is_none_or(Presence::is_there);
+        if (meta.dev(), meta.ino(), meta.rdev()) != target.node || size != target.size_bytes || !there {
             return Err(Refusal::Changed { path: path.clone() });
         }
         let direct = (target.logical_block_bytes as usize <= ALIGNMENT).then(|| Self::reopen_direct(&file)).flatten();
-        Ok(Self { file, direct, size_bytes: size, sysfs: target.sysfs.clone() })
+        Ok(Self { file, direct, size_bytes: size, presence: target.presence.clone() })
     }
 
     /// The descriptor's own file once more; what does not take `O_DIRECT` says so here.
@@ -146,7 +147,7 @@ impl Medium for OpenMedium {
     }
 
     fn present(&self) -> bool {
-        self.sysfs.as_ref().is_none_or(|folder| folder.exists())
+        self.presence.as_ref().is_none_or(Presence::is_there)
     }
 }
 

@@ -144,6 +144,30 @@ fn names_in(folder: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
+/// Which disk stands behind a sysfs folder: another stick or card in the same place is another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Presence {
+    folder: PathBuf,
+    /// In units of 512 bytes.
+    size: Option<String>,
+    /// The kernel's running number of this disk, changed with each medium (Linux 5.15, sysfs-block).
+    diskseq: Option<String>,
+}
+
+impl Presence {
+    /// What stands there now.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self { folder: folder.into(), size: text(&folder.join("size")), diskseq: text(&folder.join("diskseq")) }
+    }
+
+    /// Whether it stands there still and answers.
+    pub(crate) fn is_there(&self) -> bool {
+        // SCSI says `running`, NVMe `live`; others say nothing.
+        let state = text(&self.folder.join("device/state"));
+        Self::of(&self.folder) == *self && self.folder.exists() && state.is_none_or(|state| state == "running" || state == "live")
+    }
+}
+
 /// A small file of sysfs, without the line end.
 pub(crate) fn text(path: &Path) -> Option<String> {
     let bytes = fs::read(path).ok()?;
@@ -203,5 +227,24 @@ mod tests {
         for none in ["", "   ", "000000000000", "a\u{1b}[31mb", "Größe"] {
             assert_eq!(plain(none), None, "{none:?}");
         }
+    }
+
+    #[test]
+    fn a_disk_that_was_exchanged_resized_or_stopped_is_not_there() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| fs::write(place.path().join(file), text).unwrap();
+        fs::create_dir(place.path().join("device")).unwrap();
+        write("size", "2048\n");
+        write("diskseq", "7\n");
+        let presence = Presence::of(place.path());
+        assert!(presence.is_there());
+        for (file, other, same) in [("size", "0\n", "2048\n"), ("diskseq", "8\n", "7\n"), ("device/state", "offline\n", "running\n")] {
+            write(file, other);
+            assert!(!presence.is_there(), "{file}");
+            write(file, same);
+            assert!(presence.is_there(), "{file}");
+        }
+        fs::remove_dir_all(place.path()).unwrap();
+        assert!(!presence.is_there());
     }
 }

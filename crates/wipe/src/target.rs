@@ -4,7 +4,7 @@
 //! letter for letter. Nothing in here opens anything for writing.
 
 use crate::error::Refusal;
-use crate::system::{self, System};
+use crate::system::{self, Presence, System};
 use model::escape_text;
 use rustix::fs::{major, minor};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,8 @@ pub struct Target {
     /// Whether the kernel says that it does not rotate; none for images.
     pub flash: Option<bool>,
     pub(crate) sysfs: Option<PathBuf>,
+    /// Which disk it was that was looked at; none for images.
+    pub(crate) presence: Option<Presence>,
     /// Device, inode and device number, by which the opened file is compared with the one looked at.
     pub(crate) node: (u64, u64, u64),
 }
@@ -109,6 +111,8 @@ impl Target {
         if optical || number_major == OPTICAL_MAJOR || name.starts_with("sr") {
             return Err(Refusal::Optical { name });
         }
+        // Before anything else is read, so that what is exchanged from here on is noticed.
+        let presence = Some(Presence::of(&folder));
         unused(&name, &folder, system)?;
         if let Some(holder) = loop_over(meta, &path, &system::parts(&folder), system, above)? {
             return Err(Refusal::Held { name, holder });
@@ -138,6 +142,7 @@ impl Target {
             logical_block_bytes: number("queue/logical_block_size").and_then(|size| u32::try_from(size).ok()).unwrap_or(512),
             flash: number("queue/rotational").map(|rotates| rotates == 0),
             sysfs: Some(folder),
+            presence,
             node: (meta.dev(), meta.ino(), meta.rdev()),
             path,
             name,
@@ -172,6 +177,7 @@ impl Target {
             logical_block_bytes: 512,
             flash: None,
             sysfs: None,
+            presence: None,
             node: (meta.dev(), meta.ino(), meta.rdev()),
             path,
         })
