@@ -45,6 +45,10 @@ pub(crate) fn write(
             // Which part of it did not arrive, nobody says.
             found = vec![BadRange { offset: stretch.start, bytes: stretch.end - stretch.start, trouble: Trouble::Write }];
         }
+        if !found.is_empty() {
+            // Errors come before the kernel takes a pulled device away; they are not the medium's.
+            removed(medium, stretch.start)?;
+        }
         found.sort_by_key(|range| range.offset);
         for range in found {
             bad.add(range, cut.max_bad_ranges);

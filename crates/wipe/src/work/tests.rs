@@ -29,6 +29,8 @@ enum Flaw {
     Unreadable(u64, u64),
     /// One bit of this byte turns.
     FlipsBit(u64),
+    /// Pulled out at the write with this number, and the kernel notices only at the next sync.
+    NoticedLate(u32),
     /// Pulled out at the write with this number.
     RemovedAt(u32),
 }
@@ -74,6 +76,7 @@ impl Medium for Playing {
                 self.present.store(false, Ordering::Relaxed);
                 return Err(io::Error::other("gone"));
             }
+            Flaw::NoticedLate(last) if number >= last => return Err(io::Error::other("gone")),
             _ => {}
         }
         let mut content = self.content.lock().unwrap();
@@ -100,6 +103,9 @@ impl Medium for Playing {
         Ok(())
     }
     fn sync(&self) -> io::Result<()> {
+        if matches!(self.flaw, Flaw::NoticedLate(last) if self.writes.load(Ordering::Relaxed) > last) {
+            self.present.store(false, Ordering::Relaxed);
+        }
         Ok(())
     }
     fn present(&self) -> bool {
@@ -298,4 +304,20 @@ fn what_was_read_back_before_an_interruption_counts_for_nothing() {
         assert_eq!(medium.content()[middle].windows(8).any(|run| run == b"nnnnnnnn"), !wiped, "{stage:?}");
         assert!(rig.heard.0.borrow().iter().filter(|at| matches!(at, At::Reading { offset: SIZE, .. })).count() >= 2);
     }
+}
+
+#[test]
+fn a_medium_whose_removal_is_noticed_late_is_not_certified_as_bad() {
+    let (mut rig, medium) = (Rig::new(2), Playing::new(Flaw::NoticedLate(9)));
+    assert!(matches!(rig.run(&medium), Err(WipeFault::Removed { .. })));
+    // Four writes are a stretch; the third one was not synced, and nothing of it is in the journal.
+    let (journal, _) = rig.journals.load("m").unwrap().unwrap();
+    assert_eq!((journal.stage, journal.bad), (Stage::Writing { pass: 1, offset: 16 * UNIT }, BadRanges::default()));
+
+    let medium = Playing::new(Flaw::Unreadable(0, UNIT));
+    let stream = KeyStream::new(&KEY, 2).unwrap();
+    // A stretch is one block, so that its end is heard after all its errors.
+    let cut = Cut { block_bytes: UNIT_BYTES, sync_bytes: UNIT, max_bad_ranges: 5 };
+    let found = verify::read_back(&medium, &stream, cut, &mut |_| medium.present.store(false, Ordering::Relaxed));
+    assert!(matches!(found, Err(WipeFault::Removed { .. })));
 }
