@@ -275,7 +275,7 @@ fn an_ata_drive_is_erased_only_at_a_port_of_its_own_and_when_its_security_is_ope
     assert_eq!(plan(&bridged), []);
     let open = ["\tsupported", "not\tenabled", "not\tlocked", "not\tfrozen", "\tsupported: enhanced erase"];
     let orders = |steps: Vec<Step>| match steps.as_slice() {
-        [Step::Programs(method, commands)] => {
+        [Step::Programs(method, commands, _)] => {
             (*method, commands.iter().map(|command| command[3].to_string_lossy().into_owned()).collect::<Vec<_>>())
         }
         other => panic!("{other:?}"),
@@ -312,7 +312,9 @@ fn an_nvme_disk_is_formatted_only_when_it_is_alone_at_its_controller() {
     let plan = || native_plan(&machine.look(&node).unwrap(), &machine.system, &tools);
     assert_eq!(plan(), [Step::Unused(Method::NvmeFormat, "nvme is not installed")]);
     install(&machine, "nvme", "");
-    assert!(matches!(&plan()[..], [Step::Programs(Method::NvmeFormat, commands)] if commands[0][1..4] == ["format", "--ses=1", "--force"]));
+    assert!(
+        matches!(&plan()[..], [Step::Programs(Method::NvmeFormat, commands, None)] if commands[0][1..4] == ["format", "--ses=1", "--force"])
+    );
     machine.disk("pci0/nvme/nvme0", "nvme0n2", 49);
     assert_eq!(plan(), [Step::Unused(Method::NvmeFormat, "the controller has more than one namespace")]);
 }
@@ -328,4 +330,31 @@ fn cards_and_what_discards_are_asked_through_the_kernel() {
     let file = tempfile::tempfile().unwrap();
     let answers = wipe::native_run(&steps, std::os::fd::AsFd::as_fd(&file), 4_096);
     assert!(answers.iter().all(|result| result.answer != Answer::ReportedDone), "{answers:?}");
+}
+
+#[test]
+fn a_failed_ata_erase_leaves_no_password_or_says_so() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let machine = Machine::new();
+    let Some(node) = machine.disk("pci0/ata3/host2", "sdb", 16) else { return println!("skipped: no right to make device nodes") };
+    let tools = Tools { folders: vec![machine.root.path().join("bin")] };
+    install(&machine, "hdparm", &hdparm_says(&["\tsupported", "not\tenabled", "not\tlocked", "not\tfrozen"]));
+    let steps = native_plan(&machine.look(&node).unwrap(), &machine.system, &tools);
+    let program = machine.root.path().join("bin/hdparm");
+    for (fails, said, asked) in [
+        ("--security-erase", "taken off again", "--security-set-pass --security-erase --security-disable "),
+        ("--security-erase|--security-disable", "may still be set", "--security-set-pass --security-erase --security-disable "),
+        ("--security-set-pass", "", "--security-set-pass "),
+    ] {
+        let log = machine.root.path().join("asked");
+        fs::write(&log, "").unwrap();
+        let script = format!("#!/bin/sh\nprintf '%s ' \"$3\" >> {}\ncase \"$3\" in {fails}) exit 5;; esac\n", log.display());
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        let answers = wipe::native_run(&steps, std::os::fd::AsFd::as_fd(&file), 4_096);
+        assert_eq!((answers[0].answer, answers[0].detail.contains(said)), (Answer::Failed, true), "{answers:?}");
+        assert_eq!(answers[0].detail.contains("password"), !said.is_empty());
+        assert_eq!(fs::read_to_string(&log).unwrap(), asked);
+    }
 }
