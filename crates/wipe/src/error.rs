@@ -85,7 +85,7 @@ pub enum Refusal {
         name: String,
     },
     /// Write-protected.
-    #[error("{name} is write-protected")]
+    #[error("{name} is write-protected, by a switch or by the read-only rule of a lock; without that rule it can be wiped: docs/WIPE.md")]
     ReadOnly {
         /// Kernel name or path.
         name: String,
@@ -170,6 +170,12 @@ pub enum WipeFault {
     /// The medium went away in the middle.
     #[error("the medium was removed at byte {offset}; insert it again and repeat the command, which goes on from there")]
     Removed {
+        /// Where.
+        offset: u64,
+    },
+    /// The medium became write-protected in the middle.
+    #[error("the medium was made read-only at byte {offset}, by this machine's rules or by itself (docs/WIPE.md); then repeat the command")]
+    ReadOnly {
         /// Where.
         offset: u64,
     },

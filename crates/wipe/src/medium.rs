@@ -36,6 +36,8 @@ pub trait Medium: Sync {
     fn sync(&self) -> io::Result<()>;
     /// Whether the medium is still attached, and the same one.
     fn present(&self) -> bool;
+    /// Whether the kernel lets nobody write on it.
+    fn read_only(&self) -> bool;
 }
 
 /// Bytes in memory where direct I/O takes them.
@@ -149,6 +151,19 @@ impl Medium for OpenMedium {
     fn present(&self) -> bool {
         self.presence.as_ref().is_none_or(Presence::is_there)
     }
+
+    fn read_only(&self) -> bool {
+        self.presence.as_ref().is_some_and(Presence::is_read_only)
+    }
+}
+
+/// The fault to report when it was not the medium that refused to be written; none when it was.
+///
+/// The kernel answers EPERM for a device made read-only (`blockdev --setro`); a medium's own errors are others.
+pub(crate) fn forbidden(medium: &dyn Medium, error: &io::Error, offset: u64) -> Result<(), WipeFault> {
+    removed(medium, offset)?;
+    let forbidden = error.kind() == io::ErrorKind::PermissionDenied && medium.read_only();
+    if forbidden { Err(WipeFault::ReadOnly { offset }) } else { Ok(()) }
 }
 
 /// The fault to report when the medium is gone; none when it is there and merely bad.

@@ -160,6 +160,11 @@ impl Presence {
         Self { folder: folder.into(), size: text(&folder.join("size")), diskseq: text(&folder.join("diskseq")) }
     }
 
+    /// Whether the kernel lets nobody write on it.
+    pub(crate) fn is_read_only(&self) -> bool {
+        text(&self.folder.join("ro")).is_some_and(|flag| flag != "0")
+    }
+
     /// Whether it stands there still and answers.
     pub(crate) fn is_there(&self) -> bool {
         // SCSI says `running`, NVMe `live`; others say nothing.
@@ -237,7 +242,9 @@ mod tests {
         write("size", "2048\n");
         write("diskseq", "7\n");
         let presence = Presence::of(place.path());
-        assert!(presence.is_there());
+        assert!(presence.is_there() && !presence.is_read_only());
+        write("ro", "1\n");
+        assert!(presence.is_there() && presence.is_read_only());
         for (file, other, same) in [("size", "0\n", "2048\n"), ("diskseq", "8\n", "7\n"), ("device/state", "offline\n", "running\n")] {
             write(file, other);
             assert!(!presence.is_there(), "{file}");

@@ -31,6 +31,8 @@ enum Flaw {
     FlipsBit(u64),
     /// Pulled out at the write with this number, and the kernel notices only at the next sync.
     NoticedLate(u32),
+    /// Made read-only at the write with this number.
+    ProtectedAt(u32),
     /// Pulled out at the write with this number.
     RemovedAt(u32),
 }
@@ -76,6 +78,7 @@ impl Medium for Playing {
                 self.present.store(false, Ordering::Relaxed);
                 return Err(io::Error::other("gone"));
             }
+            Flaw::ProtectedAt(last) if number >= last => return Err(io::ErrorKind::PermissionDenied.into()),
             Flaw::NoticedLate(last) if number >= last => return Err(io::Error::other("gone")),
             _ => {}
         }
@@ -107,6 +110,9 @@ impl Medium for Playing {
             self.present.store(false, Ordering::Relaxed);
         }
         Ok(())
+    }
+    fn read_only(&self) -> bool {
+        matches!(self.flaw, Flaw::ProtectedAt(_))
     }
     fn present(&self) -> bool {
         self.present.load(Ordering::Relaxed)
@@ -320,4 +326,12 @@ fn a_medium_whose_removal_is_noticed_late_is_not_certified_as_bad() {
     let cut = Cut { block_bytes: UNIT_BYTES, sync_bytes: UNIT, max_bad_ranges: 5 };
     let found = verify::read_back(&medium, &stream, cut, &mut |_| medium.present.store(false, Ordering::Relaxed));
     assert!(matches!(found, Err(WipeFault::Removed { .. })));
+}
+
+#[test]
+fn a_medium_that_this_machine_made_read_only_is_not_certified_as_bad() {
+    let (mut rig, medium) = (Rig::new(2), Playing::new(Flaw::ProtectedAt(9)));
+    assert!(matches!(rig.run(&medium), Err(WipeFault::ReadOnly { .. })));
+    let (journal, _) = rig.journals.load("m").unwrap().unwrap();
+    assert_eq!((journal.stage, journal.bad), (Stage::Writing { pass: 1, offset: 16 * UNIT }, BadRanges::default()));
 }
