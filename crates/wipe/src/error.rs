@@ -2,14 +2,20 @@
 //!
 //! Trouble with the medium itself is neither: it is a bad range, and the certificate says so.
 
+use model::escape_text;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// A path for people: whoever named the file chose its characters.
+fn shown(path: &Path) -> String {
+    escape_text(&path.to_string_lossy())
+}
 
 /// The target must not or need not be wiped; nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// It is not there, or cannot be looked at.
-    #[error("{path} cannot be looked at: {source}")]
+    #[error("{} cannot be looked at: {source}", shown(.path))]
     Look {
         /// Which.
         path: PathBuf,
@@ -17,13 +23,13 @@ pub enum Refusal {
         source: io::Error,
     },
     /// It is neither a block device nor a regular file.
-    #[error("{path} is neither a block device nor an image file")]
+    #[error("{} is neither a block device nor an image file", shown(.path))]
     Kind {
         /// Which.
         path: PathBuf,
     },
     /// The kernel does not know the device.
-    #[error("the kernel knows no device behind {path}")]
+    #[error("the kernel knows no device behind {}", shown(.path))]
     Unknown {
         /// Which.
         path: PathBuf,
@@ -67,7 +73,7 @@ pub enum Refusal {
         holder: String,
     },
     /// Somebody else has it open exclusively.
-    #[error("{path} is in use by another program or mount")]
+    #[error("{} is in use by another program or mount", shown(.path))]
     Busy {
         /// Which.
         path: PathBuf,
@@ -79,7 +85,7 @@ pub enum Refusal {
         name: String,
     },
     /// Write-protected.
-    #[error("{name} is write-protected")]
+    #[error("{name} is write-protected, by a switch or by the read-only rule of a lock; without that rule it can be wiped: docs/WIPE.md")]
     ReadOnly {
         /// Kernel name or path.
         name: String,
@@ -91,13 +97,13 @@ pub enum Refusal {
         name: String,
     },
     /// The image belongs to this station.
-    #[error("{path} lies in the station's own state directory")]
+    #[error("{} lies in the station's own state directory", shown(.path))]
     OwnState {
         /// Which.
         path: PathBuf,
     },
     /// It cannot be opened for writing.
-    #[error("{path} cannot be opened for writing: {source}")]
+    #[error("{} cannot be opened for writing: {source}", shown(.path))]
     Open {
         /// Which.
         path: PathBuf,
@@ -105,7 +111,7 @@ pub enum Refusal {
         source: io::Error,
     },
     /// Between the look and the opening something else took its place.
-    #[error("{path} is no longer what it was a moment ago")]
+    #[error("{} is no longer what it was a moment ago", shown(.path))]
     Changed {
         /// Which.
         path: PathBuf,
@@ -154,7 +160,7 @@ pub enum WipeFault {
     #[error("a part of the program ended early: {0}")]
     Internal(&'static str),
     /// Journal, key or certificate cannot be read or written.
-    #[error("{path} cannot be used: {source}")]
+    #[error("{} cannot be used: {source}", shown(.path))]
     State {
         /// Which.
         path: PathBuf,
@@ -164,6 +170,12 @@ pub enum WipeFault {
     /// The medium went away in the middle.
     #[error("the medium was removed at byte {offset}; insert it again and repeat the command, which goes on from there")]
     Removed {
+        /// Where.
+        offset: u64,
+    },
+    /// The medium became write-protected in the middle.
+    #[error("the medium was made read-only at byte {offset}, by this machine's rules or by itself (docs/WIPE.md); then repeat the command")]
+    ReadOnly {
         /// Where.
         offset: u64,
     },
@@ -193,4 +205,28 @@ pub enum WipeError {
     /// Something may have been written.
     #[error(transparent)]
     Fault(#[from] WipeFault),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_shown_escaped() {
+        let path = || PathBuf::from("a\u{1b}[2Jb\u{202e}");
+        let source = || io::Error::other("x");
+        let refusals = [
+            Refusal::Look { path: path(), source: source() },
+            Refusal::Kind { path: path() },
+            Refusal::Unknown { path: path() },
+            Refusal::Busy { path: path() },
+            Refusal::OwnState { path: path() },
+            Refusal::Open { path: path(), source: source() },
+            Refusal::Changed { path: path() },
+        ];
+        let said = refusals.iter().map(ToString::to_string).chain([WipeFault::State { path: path(), source: source() }.to_string()]);
+        for said in said {
+            assert!(!said.contains(['\u{1b}', '\u{202e}']) && said.contains(&escape_text(&path().to_string_lossy())), "{said:?}");
+        }
+    }
 }

@@ -13,10 +13,10 @@ use crate::error::WipeFault;
 use crate::native::NativeResult;
 use crate::stream::KEY_BYTES;
 use crate::target::{Kind, Target};
-use crate::verify::ReadBack;
 use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -73,8 +73,27 @@ pub struct Journal {
     pub native: Option<Vec<NativeResult>>,
     /// What could not be written.
     pub bad: BadRanges,
-    /// What the read-back found; none before.
-    pub read_back: Option<ReadBack>,
+    /// Folder into which the certificate goes, absolute.
+    pub certificates: OsString,
+}
+
+impl Journal {
+    /// Takes up an interrupted wipe. What was read back before the interruption counts for nothing: the medium may have been
+    /// written elsewhere meanwhile. So a wipe that was past its read-back makes the last pass and the read-back again, and
+    /// one that was in its read-back reads from the beginning (the journal holds nothing of it).
+    pub(crate) fn take_up(&mut self) {
+        self.interruptions += 1;
+        if self.stage == Stage::Formatting {
+            self.written.retain(|record| record.pass != self.passes);
+            self.stage = Stage::Writing { pass: self.passes, offset: 0 };
+        }
+    }
+
+    /// Whether the certificate is there, in the folder first named or in `folder`: then the wipe was killed between its
+    /// publishing and the end of the journal.
+    pub(crate) fn has_certificate(&self, folder: &Path) -> bool {
+        [Path::new(&self.certificates), folder].iter().any(|folder| folder.join(&self.wipe).exists())
+    }
 }
 
 /// SHA-256 over what tells one medium from another: for a device its serial number, model and size, for an image its path and
@@ -204,5 +223,37 @@ fn absent_is_fine(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_found_in_the_folder_first_named() {
+        let state = tempfile::tempdir().unwrap();
+        let (first, second) = (state.path().join("first"), state.path().join("second"));
+        let journal = Journal {
+            wipe: "wipe-1".into(),
+            medium: "m".into(),
+            started: String::new(),
+            passes: 2,
+            interruptions: 0,
+            stage: Stage::Formatting,
+            written: Vec::new(),
+            native: None,
+            bad: BadRanges::default(),
+            certificates: first.clone().into_os_string(),
+        };
+        let journals = Journals::open(state.path()).unwrap();
+        journals.keep_key("m", &[1; KEY_BYTES]).unwrap();
+        journals.save(&journal).unwrap();
+        let (journal, _) = journals.load("m").unwrap().unwrap();
+        assert!(!journal.has_certificate(&second));
+        fs::create_dir_all(first.join("wipe-1")).unwrap();
+        assert!(journal.has_certificate(&second));
+        let elsewhere = Journal { wipe: "wipe-2".into(), ..journal };
+        assert!(!elsewhere.has_certificate(&second));
     }
 }

@@ -3,13 +3,13 @@
 //! **Invariant.** Only a [`Confirmed`](crate::Confirmed) target becomes an [`OpenMedium`].
 
 use crate::error::{Refusal, WipeFault};
+use crate::system::Presence;
 use crate::target::{Confirmed, Kind};
 use rustix::fs::{Advice, OFlags};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::PathBuf;
 
 /// Addresses, lengths and buffers of direct I/O are multiples of this.
 // BOUND: the largest logical block of media in the field; larger ones are read and written through the cache.
@@ -34,8 +34,10 @@ pub trait Medium: Sync {
     /// # Errors
     /// As the medium answers.
     fn sync(&self) -> io::Result<()>;
-    /// Whether the medium is still attached.
+    /// Whether the medium is still attached, and the same one.
     fn present(&self) -> bool;
+    /// Whether the kernel lets nobody write on it.
+    fn read_only(&self) -> bool;
 }
 
 /// Bytes in memory where direct I/O takes them.
@@ -67,8 +69,8 @@ pub struct OpenMedium {
     /// The same file without the kernel's cache, where it can be had.
     direct: Option<File>,
     size_bytes: u64,
-    /// Its folder in sysfs, gone when the device is.
-    sysfs: Option<PathBuf>,
+    /// The disk that was looked at; none for files.
+    presence: Option<Presence>,
 }
 
 impl OpenMedium {
@@ -94,11 +96,12 @@ impl OpenMedium {
         let meta = file.metadata().map_err(failed)?;
         // Files and devices alike: where the end is.
         let size = rustix::fs::seek(&file, rustix::fs::SeekFrom::End(0)).map_err(|errno| failed(errno.into()))?;
-        if (meta.dev(), meta.ino(), meta.rdev()) != target.node || size != target.size_bytes {
+        let there = target.presence.as_ref().is_none_or(Presence::is_there);
+        if (meta.dev(), meta.ino(), meta.rdev()) != target.node || size != target.size_bytes || !there {
             return Err(Refusal::Changed { path: path.clone() });
         }
         let direct = (target.logical_block_bytes as usize <= ALIGNMENT).then(|| Self::reopen_direct(&file)).flatten();
-        Ok(Self { file, direct, size_bytes: size, sysfs: target.sysfs.clone() })
+        Ok(Self { file, direct, size_bytes: size, presence: target.presence.clone() })
     }
 
     /// The descriptor's own file once more; what does not take `O_DIRECT` says so here.
@@ -146,8 +149,21 @@ impl Medium for OpenMedium {
     }
 
     fn present(&self) -> bool {
-        self.sysfs.as_ref().is_none_or(|folder| folder.exists())
+        self.presence.as_ref().is_none_or(Presence::is_there)
     }
+
+    fn read_only(&self) -> bool {
+        self.presence.as_ref().is_some_and(Presence::is_read_only)
+    }
+}
+
+/// The fault to report when it was not the medium that refused to be written; none when it was.
+///
+/// The kernel answers EPERM for a device made read-only (`blockdev --setro`); a medium's own errors are others.
+pub(crate) fn forbidden(medium: &dyn Medium, error: &io::Error, offset: u64) -> Result<(), WipeFault> {
+    removed(medium, offset)?;
+    let forbidden = error.kind() == io::ErrorKind::PermissionDenied && medium.read_only();
+    if forbidden { Err(WipeFault::ReadOnly { offset }) } else { Ok(()) }
 }
 
 /// The fault to report when the medium is gone; none when it is there and merely bad.

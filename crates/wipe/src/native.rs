@@ -64,8 +64,9 @@ pub struct NativeResult {
 /// A step of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Run these programs, each after the one before succeeded.
-    Programs(Method, Vec<Vec<OsString>>),
+    /// Run these programs, each after the one before succeeded. When one fails after another succeeded, the last one undoes
+    /// what the first did.
+    Programs(Method, Vec<Vec<OsString>>, Option<Vec<OsString>>),
     /// Ask the kernel.
     Kernel(Method),
     /// The device offers it; why it is not used.
@@ -152,7 +153,7 @@ fn ata(target: &Target, tools: &Tools) -> Option<Step> {
     let command = |order: &str| -> Vec<OsString> {
         vec![hdparm.clone(), "--user-master".into(), "u".into(), order.into(), ATA_PASSWORD.into(), device.clone()]
     };
-    Some(Step::Programs(method, vec![command("--security-set-pass"), command(erase)]))
+    Some(Step::Programs(method, vec![command("--security-set-pass"), command(erase)], Some(command("--security-disable"))))
 }
 
 fn nvme(target: &Target, controller: &str, system: &System, tools: &Tools) -> Step {
@@ -167,7 +168,20 @@ fn nvme(target: &Target, controller: &str, system: &System, tools: &Tools) -> St
     let Some(tool) = tools.find("nvme") else { return unused("nvme is not installed") };
     let command = ["format", "--ses=1", "--force"].map(OsString::from);
     let command = std::iter::once(tool).chain(command).chain([target.path.clone().into_os_string()]);
-    Step::Programs(Method::NvmeFormat, vec![command.collect()])
+    Step::Programs(Method::NvmeFormat, vec![command.collect()], None)
+}
+
+/// Runs the commands in their order; says what failed, and what came of undoing.
+fn programs(commands: &[Vec<OsString>], undo: Option<&[OsString]>) -> Result<(), String> {
+    for (done, command) in commands.iter().enumerate() {
+        let Err(why) = Tools::run(command) else { continue };
+        return Err(match undo.filter(|_| done > 0).map(Tools::run) {
+            None => why,
+            Some(Ok(_)) => format!("{why}; the password was taken off again"),
+            Some(Err(kept)) => format!("{why}; the password {ATA_PASSWORD} may still be set: {kept}"),
+        });
+    }
+    Ok(())
 }
 
 /// Carries out the plan on the opened device.
@@ -175,7 +189,7 @@ pub fn run(steps: &[Step], device: BorrowedFd<'_>, size_bytes: u64) -> Vec<Nativ
     let result = |method, answer, detail: &str| NativeResult { method, answer, detail: detail.to_owned() };
     let one = |step: &Step| match step {
         Step::Unused(method, why) => result(*method, Answer::NotUsed, why),
-        Step::Programs(method, commands) => match commands.iter().try_for_each(|command| Tools::run(command).map(drop)) {
+        Step::Programs(method, commands, undo) => match programs(commands, undo.as_deref()) {
             Ok(()) => result(*method, Answer::ReportedDone, ""),
             Err(why) => result(*method, Answer::Failed, &why),
         },

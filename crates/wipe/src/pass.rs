@@ -3,7 +3,7 @@
 use crate::bad::{BadRange, BadRanges, Trouble};
 use crate::blocks::{Cut, over_blocks};
 use crate::error::WipeFault;
-use crate::medium::{ALIGNMENT, Aligned, Medium, removed};
+use crate::medium::{ALIGNMENT, Aligned, Medium, forbidden, removed};
 use crate::stream::KeyStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -45,6 +45,10 @@ pub(crate) fn write(
             // Which part of it did not arrive, nobody says.
             found = vec![BadRange { offset: stretch.start, bytes: stretch.end - stretch.start, trouble: Trouble::Write }];
         }
+        if !found.is_empty() {
+            // Errors come before the kernel takes a pulled device away; they are not the medium's.
+            removed(medium, stretch.start)?;
+        }
         found.sort_by_key(|range| range.offset);
         for range in found {
             bad.add(range, cut.max_bad_ranges);
@@ -73,13 +77,16 @@ impl Writer<'_> {
     /// Writes a block; if that fails, piece by piece, so that only what really fails is bad.
     fn block(&self, block: &mut [u8], offset: u64, bad: &mut Vec<BadRange>) -> Result<(), WipeFault> {
         self.stream.fill(offset, block)?;
-        if !self.given_up() && self.medium.write_at(block, offset).is_ok() {
-            return Ok(());
+        if !self.given_up() {
+            let Err(error) = self.medium.write_at(block, offset) else { return Ok(()) };
+            forbidden(self.medium, &error, offset)?;
         }
-        removed(self.medium, offset)?;
         for (piece, at) in block.chunks(ALIGNMENT).zip((offset..).step_by(ALIGNMENT)) {
-            if self.given_up() || self.medium.write_at(piece, at).is_err() {
-                removed(self.medium, at)?;
+            let written = if self.given_up() { None } else { Some(self.medium.write_at(piece, at)) };
+            if let Some(Err(error)) = &written {
+                forbidden(self.medium, error, at)?;
+            }
+            if !matches!(written, Some(Ok(()))) {
                 self.failures.fetch_add(1, Ordering::Relaxed);
                 bad.push(BadRange { offset: at, bytes: piece.len() as u64, trouble: Trouble::Write });
             }

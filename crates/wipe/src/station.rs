@@ -18,6 +18,7 @@ use audit::{AuditLog, Clock, Entropy, Event, PublicKey, StationKey, events};
 use model::policy::WipePolicy;
 use release::Language;
 use serde_json::{Value, json};
+use std::ffi::OsString;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -192,6 +193,11 @@ impl Plan {
     }
 }
 
+fn absolute(folder: &Path) -> Result<OsString, WipeFault> {
+    let found = std::path::absolute(folder).map_err(|source| WipeFault::State { path: folder.into(), source })?;
+    Ok(found.into_os_string())
+}
+
 /// The journal of an interrupted wipe of this very medium, or a new one with a new key.
 fn journal_for(
     station: &Station,
@@ -202,10 +208,9 @@ fn journal_for(
 ) -> Result<(Journal, [u8; KEY_BYTES]), WipeFault> {
     let fingerprint = fingerprint(target);
     if let Some((mut journal, key)) = station.journals.load(&fingerprint)? {
-        // One that has its certificate already was killed between that and the end of its journal.
-        let ended = plan.certificates.join(&journal.wipe).exists();
-        if !ended && journal.passes == plan.passes && resume::is_of(&journal, medium, &key)? {
-            journal.interruptions += 1;
+        if !journal.has_certificate(&plan.certificates) && journal.passes == plan.passes && resume::is_of(&journal, medium, &key)? {
+            journal.take_up();
+            journal.certificates = absolute(&plan.certificates)?;
             let (pass, offset) = match journal.stage {
                 Stage::Writing { pass, offset } => (pass, offset),
                 Stage::ReadingBack | Stage::Formatting => (journal.passes, target.size_bytes),
@@ -231,7 +236,7 @@ fn journal_for(
         written: Vec::new(),
         native: None,
         bad: crate::BadRanges::default(),
-        read_back: None,
+        certificates: absolute(&plan.certificates)?,
     };
     station.journals.keep_key(&journal.medium, &key)?;
     station.journals.save(&journal)?;

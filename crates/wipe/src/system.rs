@@ -1,8 +1,13 @@
 //! What this machine says about its block devices: sysfs, mounts, swap, udev. Only looks, never writes.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+/// errno of a device that is gone.
+const NODEV: i32 = rustix::io::Errno::NODEV.raw_os_error();
 
 /// Where the kernel and udev tell; tests hand in trees of their own.
 #[derive(Debug, Clone)]
@@ -32,6 +37,28 @@ pub(crate) struct Mount {
     pub(crate) source: String,
 }
 
+/// A loop device and what it stands on, as the kernel names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Loop {
+    /// Kernel name.
+    pub(crate) name: String,
+    /// File or device.
+    pub(crate) backing: PathBuf,
+}
+
+/// What the loop device with this sysfs folder stands on; none for other devices and unused ones.
+pub(crate) fn backing(folder: &Path) -> std::io::Result<Option<PathBuf>> {
+    match fs::read(folder.join("loop/backing_file")) {
+        Ok(bytes) => {
+            let path = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+            Ok(Some(OsStr::from_bytes(path).into()))
+        }
+        // A device that goes away while it is looked at answers ENODEV.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound || error.raw_os_error() == Some(NODEV) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl System {
     /// All mounts (proc(5), mountinfo).
     pub(crate) fn mounts(&self) -> std::io::Result<Vec<Mount>> {
@@ -51,14 +78,16 @@ impl System {
         self.sys.join(format!("dev/block/{major}:{minor}")).canonicalize().ok()
     }
 
-    /// Loop devices over the file at `path`.
-    pub(crate) fn loops_over(&self, path: &Path) -> Vec<String> {
-        let Ok(entries) = fs::read_dir(self.sys.join("block")) else { return Vec::new() };
-        entries
-            .flatten()
-            .filter(|entry| text(&entry.path().join("loop/backing_file")).is_some_and(|backing| Path::new(&backing) == path))
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect()
+    /// All loop devices that stand on something.
+    pub(crate) fn loops(&self) -> std::io::Result<Vec<Loop>> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(self.sys.join("block"))? {
+            let entry = entry?;
+            if let Some(backing) = backing(&entry.path())? {
+                found.push(Loop { name: entry.file_name().to_string_lossy().into_owned(), backing });
+            }
+        }
+        Ok(found)
     }
 
     /// Serial number: udev's, then the device's own file, then that of a device above it (USB).
@@ -72,7 +101,9 @@ impl System {
         let above = || {
             let device = folder.join("device").canonicalize().ok()?;
             let inside = device.ancestors().take_while(|place| place.starts_with(&self.sys) && **place != self.sys);
-            inside.skip(1).find_map(|place| text(&place.join("serial")).as_deref().and_then(plain))
+            // The USB device itself; above it stand hubs and controllers, whose numbers are not the medium's.
+            let usb = inside.skip(1).find(|place| ["bDeviceClass", "idVendor"].iter().any(|name| place.join(name).exists()))?;
+            text(&usb.join("serial")).as_deref().and_then(plain)
         };
         from_udev().or_else(own).or_else(above)
     }
@@ -111,6 +142,35 @@ pub(crate) fn slaves(folder: &Path) -> Vec<String> {
 fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Which disk stands behind a sysfs folder: another stick or card in the same place is another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Presence {
+    folder: PathBuf,
+    /// In units of 512 bytes.
+    size: Option<String>,
+    /// The kernel's running number of this disk, changed with each medium (Linux 5.15, sysfs-block).
+    diskseq: Option<String>,
+}
+
+impl Presence {
+    /// What stands there now.
+    pub(crate) fn of(folder: &Path) -> Self {
+        Self { folder: folder.into(), size: text(&folder.join("size")), diskseq: text(&folder.join("diskseq")) }
+    }
+
+    /// Whether the kernel lets nobody write on it.
+    pub(crate) fn is_read_only(&self) -> bool {
+        text(&self.folder.join("ro")).is_some_and(|flag| flag != "0")
+    }
+
+    /// Whether it stands there still and answers.
+    pub(crate) fn is_there(&self) -> bool {
+        // SCSI says `running`, NVMe `live`; others say nothing.
+        let state = text(&self.folder.join("device/state"));
+        Self::of(&self.folder) == *self && self.folder.exists() && state.is_none_or(|state| state == "running" || state == "live")
+    }
 }
 
 /// A small file of sysfs, without the line end.
@@ -172,5 +232,26 @@ mod tests {
         for none in ["", "   ", "000000000000", "a\u{1b}[31mb", "Größe"] {
             assert_eq!(plain(none), None, "{none:?}");
         }
+    }
+
+    #[test]
+    fn a_disk_that_was_exchanged_resized_or_stopped_is_not_there() {
+        let place = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| fs::write(place.path().join(file), text).unwrap();
+        fs::create_dir(place.path().join("device")).unwrap();
+        write("size", "2048\n");
+        write("diskseq", "7\n");
+        let presence = Presence::of(place.path());
+        assert!(presence.is_there() && !presence.is_read_only());
+        write("ro", "1\n");
+        assert!(presence.is_there() && presence.is_read_only());
+        for (file, other, same) in [("size", "0\n", "2048\n"), ("diskseq", "8\n", "7\n"), ("device/state", "offline\n", "running\n")] {
+            write(file, other);
+            assert!(!presence.is_there(), "{file}");
+            write(file, same);
+            assert!(presence.is_there(), "{file}");
+        }
+        fs::remove_dir_all(place.path()).unwrap();
+        assert!(!presence.is_there());
     }
 }

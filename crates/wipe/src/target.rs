@@ -4,7 +4,7 @@
 //! letter for letter. Nothing in here opens anything for writing.
 
 use crate::error::Refusal;
-use crate::system::{self, System};
+use crate::system::{self, Presence, System};
 use model::escape_text;
 use rustix::fs::{major, minor};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,8 @@ pub struct Target {
     /// Whether the kernel says that it does not rotate; none for images.
     pub flash: Option<bool>,
     pub(crate) sysfs: Option<PathBuf>,
+    /// Which disk it was that was looked at; none for images.
+    pub(crate) presence: Option<Presence>,
     /// Device, inode and device number, by which the opened file is compared with the one looked at.
     pub(crate) node: (u64, u64, u64),
 }
@@ -72,14 +74,19 @@ impl Target {
     /// # Errors
     /// The first [`Refusal`].
     pub fn look(path: &Path, state: &Path, system: &System) -> Result<Self, Refusal> {
+        Self::inspect(path, state, system, None)
+    }
+
+    /// As [`Self::look`]; `above` is the loop device that stands on it and is to be wiped itself.
+    fn inspect(path: &Path, state: &Path, system: &System, above: Option<&str>) -> Result<Self, Refusal> {
         let failed = |source| Refusal::Look { path: path.into(), source };
         let path = path.canonicalize().map_err(failed)?;
         let meta = fs::metadata(&path).map_err(failed)?;
         let kind = meta.file_type();
         if kind.is_block_device() {
-            Self::device(path, &meta, system)
+            Self::device(path, &meta, state, system, above)
         } else if kind.is_file() {
-            Self::image(path, &meta, state, system)
+            Self::image(path, &meta, state, system, above)
         } else {
             Err(Refusal::Kind { path })
         }
@@ -93,7 +100,7 @@ impl Target {
         if typed == self.serial { Ok(Confirmed(self)) } else { Err(Refusal::SerialWrong { typed: escape_text(typed) }) }
     }
 
-    fn device(path: PathBuf, meta: &fs::Metadata, system: &System) -> Result<Self, Refusal> {
+    fn device(path: PathBuf, meta: &fs::Metadata, state: &Path, system: &System, above: Option<&str>) -> Result<Self, Refusal> {
         let (number_major, number_minor) = (major(meta.rdev()), minor(meta.rdev()));
         let folder = system.folder(number_major, number_minor).ok_or_else(|| Refusal::Unknown { path: path.clone() })?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -104,7 +111,17 @@ impl Target {
         if optical || number_major == OPTICAL_MAJOR || name.starts_with("sr") {
             return Err(Refusal::Optical { name });
         }
+        // Before anything else is read, so that what is exchanged from here on is noticed.
+        let presence = Some(Presence::of(&folder));
         unused(&name, &folder, system)?;
+        if let Some(holder) = loop_over(meta, &path, &system::parts(&folder), system, above)? {
+            return Err(Refusal::Held { name, holder });
+        }
+        let looked = |source| Refusal::Look { path: path.clone(), source };
+        if let Some(backing) = system::backing(&folder).map_err(looked)? {
+            // What is written on a loop device is written on what it stands on. Loop devices cannot stand on each other in a ring.
+            Self::inspect(&backing, state, system, Some(&name))?;
+        }
         if system::text(&folder.join("ro")).is_none_or(|flag| flag != "0") {
             return Err(Refusal::ReadOnly { name });
         }
@@ -125,19 +142,20 @@ impl Target {
             logical_block_bytes: number("queue/logical_block_size").and_then(|size| u32::try_from(size).ok()).unwrap_or(512),
             flash: number("queue/rotational").map(|rotates| rotates == 0),
             sysfs: Some(folder),
+            presence,
             node: (meta.dev(), meta.ino(), meta.rdev()),
             path,
             name,
         })
     }
 
-    fn image(path: PathBuf, meta: &fs::Metadata, state: &Path, system: &System) -> Result<Self, Refusal> {
+    fn image(path: PathBuf, meta: &fs::Metadata, state: &Path, system: &System, above: Option<&str>) -> Result<Self, Refusal> {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let shown = escape_text(&name);
         if state.canonicalize().is_ok_and(|state| path.starts_with(state)) {
             return Err(Refusal::OwnState { path });
         }
-        if let Some(holder) = system.loops_over(&path).into_iter().next() {
+        if let Some(holder) = loop_over(meta, &path, &[], system, above)? {
             return Err(Refusal::Held { name: shown, holder });
         }
         if system.swaps().iter().any(|swap| Path::new(swap) == path) {
@@ -159,10 +177,34 @@ impl Target {
             logical_block_bytes: 512,
             flash: None,
             sysfs: None,
+            presence: None,
             node: (meta.dev(), meta.ino(), meta.rdev()),
             path,
         })
     }
+}
+
+/// A loop device, other than `above`, that stands on the file or on one of the disk's `parts`.
+fn loop_over(
+    meta: &fs::Metadata,
+    path: &Path,
+    parts: &[(String, String)],
+    system: &System,
+    above: Option<&str>,
+) -> Result<Option<String>, Refusal> {
+    let loops = system.loops().map_err(|source| Refusal::Look { path: system.sys.join("block"), source })?;
+    let stands_on_it = |backing: &Path| {
+        let same = fs::metadata(backing).is_ok_and(|found| {
+            let number = format!("{}:{}", major(found.rdev()), minor(found.rdev()));
+            let is_part = found.file_type().is_block_device() && parts.iter().any(|(_, part)| *part == number);
+            is_part || (found.dev(), found.ino()) == (meta.dev(), meta.ino())
+        });
+        // Named as it was when the loop device was made; that name may be gone.
+        let name = backing.file_name().unwrap_or_default().to_string_lossy();
+        same || backing == path || backing.starts_with("/dev") && parts.iter().any(|(part, _)| *part == name)
+    };
+    let others = loops.into_iter().filter(|found| Some(found.name.as_str()) != above);
+    Ok(others.into_iter().find(|found| stands_on_it(&found.backing)).map(|found| found.name))
 }
 
 /// Nobody uses the disk: no mount, no swap, no device on top of it, and it is not on top of others.

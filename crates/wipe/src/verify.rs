@@ -71,6 +71,10 @@ pub(crate) fn read_back(medium: &dyn Medium, stream: &KeyStream, cut: Cut, hear:
             bad.extend(own.bad);
             sample = own.sample.into_iter().chain(sample).min_by_key(|sample: &Sample| sample.at);
         }
+        if bad.iter().any(|range| range.trouble == Trouble::Read) {
+            // Errors come before the kernel takes a pulled device away; they are not the medium's.
+            removed(medium, stretch.start)?;
+        }
         bad.sort_by_key(|range| range.offset);
         for range in bad {
             found.bad.add(range, cut.max_bad_ranges);

@@ -10,7 +10,7 @@ use crate::native::NativeResult;
 use crate::pass;
 use crate::progress::{At, Progress};
 use crate::stream::{KEY_BYTES, KeyStream};
-use crate::verify::{ReadBack, read_back};
+use crate::verify::{self, ReadBack};
 use audit::Clock;
 
 /// Everything the work needs.
@@ -35,7 +35,7 @@ pub(crate) struct Worked {
 }
 
 impl Work<'_> {
-    /// The order in which a medium is wiped, from where `journal` says.
+    /// The order in which a medium is wiped, from where `journal` says. Only what this very run reads back counts.
     pub(crate) fn run(&self, journal: &mut Journal) -> Result<Worked, WipeFault> {
         while let Stage::Writing { pass, offset } = journal.stage {
             if pass == journal.passes && journal.native.is_none() {
@@ -46,15 +46,15 @@ impl Work<'_> {
                 return Ok(Worked { read_back: ReadBack::default(), formatted: None });
             }
         }
+        let mut read_back = ReadBack::default();
         if journal.stage == Stage::ReadingBack {
             let size = self.medium.size_bytes();
             let stream = KeyStream::new(self.key, journal.passes)?;
-            let found = read_back(self.medium, &stream, self.cut, &mut |offset| self.progress.reached(At::Reading { offset, size }))?;
-            journal.read_back = Some(found);
+            read_back =
+                verify::read_back(self.medium, &stream, self.cut, &mut |offset| self.progress.reached(At::Reading { offset, size }))?;
             journal.stage = Stage::Formatting;
             self.journals.save(journal)?;
         }
-        let read_back = journal.read_back.clone().unwrap_or_default();
         let holds = read_back.complete && read_back.bad.is_empty() && journal.bad.is_empty();
         let formatted = if holds { Some(self.format()?) } else { None };
         Ok(Worked { read_back, formatted })

@@ -25,6 +25,7 @@ impl Machine {
         let system = System { sys: at("sys"), proc: at("proc"), run: at("run") };
         let machine = Self { root, system };
         machine.write("proc/self/mountinfo", "");
+        fs::create_dir_all(machine.system.sys.join("block")).unwrap();
         machine
     }
 
@@ -70,8 +71,8 @@ impl Machine {
 macro_rules! machine_with_disk {
     () => {{
         let machine = Machine::new();
-        let Some(node) = machine.disk("usb1/1-1", "sda", 0) else { return println!("skipped: no right to make device nodes") };
-        (machine, node, "sys/devices/usb1/1-1/block/sda")
+        let Some(node) = machine.disk("usb1/1-1/host0", "sda", 0) else { return println!("skipped: no right to make device nodes") };
+        (machine, node, "sys/devices/usb1/1-1/host0/block/sda")
     }};
 }
 
@@ -82,6 +83,12 @@ fn an_unused_disk_is_taken_with_what_it_says_of_itself() {
     assert_eq!((target.kind, target.size_bytes, target.flash), (Kind::Device, 1 << 20, Some(true)));
     assert_eq!((target.serial.as_str(), target.has_serial), ("sda", false));
     // A USB stick's number stands some folders above the disk; udev's word goes before.
+    machine.write("sys/devices/usb1/idVendor", "1d6b\n");
+    machine.write("sys/devices/usb1/serial", "0000:00:14.0\n");
+    machine.write("sys/devices/usb1/1-1/idVendor", "0951\n");
+    // The hub's number is not the stick's.
+    machine.write("sys/devices/usb1/1-1/bDeviceClass", "00\n");
+    assert!(!machine.look(&node).unwrap().has_serial);
     machine.write("sys/devices/usb1/1-1/serial", "4C5300\n");
     machine.write(&format!("{folder}/../../vendor"), "Marke\u{1b}\n");
     let target = machine.look(&node).unwrap();
@@ -157,7 +164,7 @@ fn partitions_optical_drives_protected_and_empty_ones_are_refused() {
         }
     }
     // By its type, whatever its name is; and by its name, whatever its type.
-    machine.write("sys/devices/usb1/1-1/type", "5\n");
+    machine.write("sys/devices/usb1/1-1/host0/type", "5\n");
     assert!(matches!(machine.look(&node), Err(Refusal::Optical { .. })));
     let optical = machine.disk("ata9/x", "sr0", 7).unwrap();
     assert!(matches!(machine.look(&optical), Err(Refusal::Optical { .. })));
@@ -183,6 +190,51 @@ fn what_is_no_disk_and_no_image_is_refused() {
     machine.write("proc/swaps", "");
     machine.write("sys/block/loop9/loop/backing_file", &format!("{}\n", image.display()));
     assert!(matches!(machine.look(&image), Err(Refusal::Held { holder, .. }) if holder == "loop9"));
+}
+
+#[test]
+fn what_a_loop_device_stands_on_is_refused_under_every_name() {
+    let (machine, node, folder) = machine_with_disk!();
+    machine.write(&format!("{folder}/sda1/partition"), "1\n");
+    machine.write(&format!("{folder}/sda1/dev"), "8:1\n");
+    let part = machine.root.path().join("elsewhere");
+    mknodat(CWD, &part, FileType::BlockDevice, Mode::RUSR, makedev(8, 1)).unwrap();
+    machine.write("stick.img", "content");
+    let (image, other) = (machine.root.path().join("stick.img"), machine.root.path().join("hard.img"));
+    fs::hard_link(&image, &other).unwrap();
+    assert!(machine.look(&node).is_ok() && machine.look(&image).is_ok());
+    let held = |path: &Path| matches!(machine.look(path), Err(Refusal::Held { holder, .. }) if holder == "loop9");
+    for backing in [node.as_path(), part.as_path(), Path::new("/dev/sda1"), Path::new("/dev/sda")] {
+        machine.write("sys/block/loop9/loop/backing_file", &format!("{}\n", backing.display()));
+        assert!(held(&node), "{}", backing.display());
+    }
+    machine.write("sys/block/loop9/loop/backing_file", &format!("{}\n", other.display()));
+    assert!(held(&image) && !held(&node));
+    fs::remove_dir_all(machine.system.sys.join("block")).unwrap();
+    assert!(matches!(machine.look(&image), Err(Refusal::Look { .. })));
+    assert!(matches!(machine.look(&node), Err(Refusal::Look { .. })));
+}
+
+#[test]
+fn a_loop_device_is_judged_by_what_is_behind_it() {
+    let (machine, disk, folder) = machine_with_disk!();
+    let Some(above) = machine.disk("virtual", "loop9", 99) else { return };
+    let on = |backing: &Path| {
+        machine.write("sys/devices/virtual/block/loop9/loop/backing_file", &format!("{}\n", backing.display()));
+        machine.look(&above)
+    };
+    machine.write("state/spool/x.img", "content");
+    machine.write("stick.img", "content");
+    let image = machine.root.path().join("stick.img");
+    assert!(on(&image).is_ok() && on(&disk).is_ok());
+    assert!(matches!(on(&machine.root.path().join("state/spool/x.img")), Err(Refusal::OwnState { .. })));
+    assert!(matches!(on(Path::new("/nowhere/gone.img (deleted)")), Err(Refusal::Look { .. })));
+    machine.write("sys/block/loop8/loop/backing_file", &format!("{}\n", image.display()));
+    assert!(matches!(on(&image), Err(Refusal::Held { holder, .. }) if holder == "loop8"));
+    machine.write(&format!("{folder}/sda2/partition"), "2\n");
+    machine.write(&format!("{folder}/sda2/dev"), "8:2\n");
+    machine.write("proc/self/mountinfo", "1 0 8:2 / / rw - ext4 /dev/sda2 rw\n");
+    assert!(matches!(on(&disk), Err(Refusal::SystemDisk { .. })));
 }
 
 #[test]
@@ -223,7 +275,7 @@ fn an_ata_drive_is_erased_only_at_a_port_of_its_own_and_when_its_security_is_ope
     assert_eq!(plan(&bridged), []);
     let open = ["\tsupported", "not\tenabled", "not\tlocked", "not\tfrozen", "\tsupported: enhanced erase"];
     let orders = |steps: Vec<Step>| match steps.as_slice() {
-        [Step::Programs(method, commands)] => {
+        [Step::Programs(method, commands, _)] => {
             (*method, commands.iter().map(|command| command[3].to_string_lossy().into_owned()).collect::<Vec<_>>())
         }
         other => panic!("{other:?}"),
@@ -260,7 +312,9 @@ fn an_nvme_disk_is_formatted_only_when_it_is_alone_at_its_controller() {
     let plan = || native_plan(&machine.look(&node).unwrap(), &machine.system, &tools);
     assert_eq!(plan(), [Step::Unused(Method::NvmeFormat, "nvme is not installed")]);
     install(&machine, "nvme", "");
-    assert!(matches!(&plan()[..], [Step::Programs(Method::NvmeFormat, commands)] if commands[0][1..4] == ["format", "--ses=1", "--force"]));
+    assert!(
+        matches!(&plan()[..], [Step::Programs(Method::NvmeFormat, commands, None)] if commands[0][1..4] == ["format", "--ses=1", "--force"])
+    );
     machine.disk("pci0/nvme/nvme0", "nvme0n2", 49);
     assert_eq!(plan(), [Step::Unused(Method::NvmeFormat, "the controller has more than one namespace")]);
 }
@@ -276,4 +330,31 @@ fn cards_and_what_discards_are_asked_through_the_kernel() {
     let file = tempfile::tempfile().unwrap();
     let answers = wipe::native_run(&steps, std::os::fd::AsFd::as_fd(&file), 4_096);
     assert!(answers.iter().all(|result| result.answer != Answer::ReportedDone), "{answers:?}");
+}
+
+#[test]
+fn a_failed_ata_erase_leaves_no_password_or_says_so() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let machine = Machine::new();
+    let Some(node) = machine.disk("pci0/ata3/host2", "sdb", 16) else { return println!("skipped: no right to make device nodes") };
+    let tools = Tools { folders: vec![machine.root.path().join("bin")] };
+    install(&machine, "hdparm", &hdparm_says(&["\tsupported", "not\tenabled", "not\tlocked", "not\tfrozen"]));
+    let steps = native_plan(&machine.look(&node).unwrap(), &machine.system, &tools);
+    let program = machine.root.path().join("bin/hdparm");
+    for (fails, said, asked) in [
+        ("--security-erase", "taken off again", "--security-set-pass --security-erase --security-disable "),
+        ("--security-erase|--security-disable", "may still be set", "--security-set-pass --security-erase --security-disable "),
+        ("--security-set-pass", "", "--security-set-pass "),
+    ] {
+        let log = machine.root.path().join("asked");
+        fs::write(&log, "").unwrap();
+        let script = format!("#!/bin/sh\nprintf '%s ' \"$3\" >> {}\ncase \"$3\" in {fails}) exit 5;; esac\n", log.display());
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let file = tempfile::tempfile().unwrap();
+        let answers = wipe::native_run(&steps, std::os::fd::AsFd::as_fd(&file), 4_096);
+        assert_eq!((answers[0].answer, answers[0].detail.contains(said)), (Answer::Failed, true), "{answers:?}");
+        assert_eq!(answers[0].detail.contains("password"), !said.is_empty());
+        assert_eq!(fs::read_to_string(&log).unwrap(), asked);
+    }
 }

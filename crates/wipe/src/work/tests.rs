@@ -29,6 +29,10 @@ enum Flaw {
     Unreadable(u64, u64),
     /// One bit of this byte turns.
     FlipsBit(u64),
+    /// Pulled out at the write with this number, and the kernel notices only at the next sync.
+    NoticedLate(u32),
+    /// Made read-only at the write with this number.
+    ProtectedAt(u32),
     /// Pulled out at the write with this number.
     RemovedAt(u32),
 }
@@ -74,6 +78,8 @@ impl Medium for Playing {
                 self.present.store(false, Ordering::Relaxed);
                 return Err(io::Error::other("gone"));
             }
+            Flaw::ProtectedAt(last) if number >= last => return Err(io::ErrorKind::PermissionDenied.into()),
+            Flaw::NoticedLate(last) if number >= last => return Err(io::Error::other("gone")),
             _ => {}
         }
         let mut content = self.content.lock().unwrap();
@@ -100,7 +106,13 @@ impl Medium for Playing {
         Ok(())
     }
     fn sync(&self) -> io::Result<()> {
+        if matches!(self.flaw, Flaw::NoticedLate(last) if self.writes.load(Ordering::Relaxed) > last) {
+            self.present.store(false, Ordering::Relaxed);
+        }
         Ok(())
+    }
+    fn read_only(&self) -> bool {
+        matches!(self.flaw, Flaw::ProtectedAt(_))
     }
     fn present(&self) -> bool {
         self.present.load(Ordering::Relaxed)
@@ -147,7 +159,7 @@ impl Rig {
             written: Vec::new(),
             native: None,
             bad: BadRanges::default(),
-            read_back: None,
+            certificates: std::ffi::OsString::new(),
         };
         journals.keep_key("m", &KEY).unwrap();
         Self { _state: state, journals, journal, heard: Heard::default() }
@@ -275,4 +287,51 @@ fn a_medium_is_known_again_at_every_stage_and_no_other_is() {
     assert!(resume::is_of(&fresh, &foreign, &KEY).unwrap(), "nothing was written yet");
     let second = Journal { stage: Stage::Writing { pass: 2, offset: 0 }, ..last };
     assert!(!resume::is_of(&second, &foreign, &KEY).unwrap(), "the first pass is not on it");
+}
+
+#[test]
+fn what_was_read_back_before_an_interruption_counts_for_nothing() {
+    for (stage, wiped) in [(Stage::Formatting, true), (Stage::ReadingBack, false)] {
+        let (mut rig, medium) = (Rig::new(2), Playing::new(Flaw::None));
+        rig.run(&medium).unwrap();
+        // Interrupted before the file system; the first unit is the stream's still.
+        let mut first = vec![0; 16 * UNIT_BYTES];
+        KeyStream::new(&KEY, 2).unwrap().fill(0, &mut first).unwrap();
+        medium.content.lock().unwrap()[..first.len()].copy_from_slice(&first);
+        rig.journal.stage = stage;
+        // Meanwhile somebody puts new data into the middle, between what tells the medium from others.
+        let middle = 20 * UNIT_BYTES..44 * UNIT_BYTES;
+        medium.content.lock().unwrap()[middle.clone()].fill(b'n');
+        assert!(resume::is_of(&rig.journal, &medium, &KEY).unwrap());
+        rig.journal.take_up();
+        let worked = rig.run(&medium).unwrap();
+        assert_eq!((worked.formatted.is_some(), worked.read_back.bad.is_empty()), (wiped, wiped), "{stage:?}");
+        assert_eq!(rig.journal.written.iter().map(|record| record.pass).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(medium.content()[middle].windows(8).any(|run| run == b"nnnnnnnn"), !wiped, "{stage:?}");
+        assert!(rig.heard.0.borrow().iter().filter(|at| matches!(at, At::Reading { offset: SIZE, .. })).count() >= 2);
+    }
+}
+
+#[test]
+fn a_medium_whose_removal_is_noticed_late_is_not_certified_as_bad() {
+    let (mut rig, medium) = (Rig::new(2), Playing::new(Flaw::NoticedLate(9)));
+    assert!(matches!(rig.run(&medium), Err(WipeFault::Removed { .. })));
+    // Four writes are a stretch; the third one was not synced, and nothing of it is in the journal.
+    let (journal, _) = rig.journals.load("m").unwrap().unwrap();
+    assert_eq!((journal.stage, journal.bad), (Stage::Writing { pass: 1, offset: 16 * UNIT }, BadRanges::default()));
+
+    let medium = Playing::new(Flaw::Unreadable(0, UNIT));
+    let stream = KeyStream::new(&KEY, 2).unwrap();
+    // A stretch is one block, so that its end is heard after all its errors.
+    let cut = Cut { block_bytes: UNIT_BYTES, sync_bytes: UNIT, max_bad_ranges: 5 };
+    let found = verify::read_back(&medium, &stream, cut, &mut |_| medium.present.store(false, Ordering::Relaxed));
+    assert!(matches!(found, Err(WipeFault::Removed { .. })));
+}
+
+#[test]
+fn a_medium_that_this_machine_made_read_only_is_not_certified_as_bad() {
+    let (mut rig, medium) = (Rig::new(2), Playing::new(Flaw::ProtectedAt(9)));
+    assert!(matches!(rig.run(&medium), Err(WipeFault::ReadOnly { .. })));
+    let (journal, _) = rig.journals.load("m").unwrap().unwrap();
+    assert_eq!((journal.stage, journal.bad), (Stage::Writing { pass: 1, offset: 16 * UNIT }, BadRanges::default()));
 }
