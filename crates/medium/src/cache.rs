@@ -58,9 +58,9 @@ pub struct Window {
     bytes: Rc<dyn ByteSource>,
     start: u64,
     length: u64,
-    blocks: RefCell<VecDeque<(u64, Rc<Vec<u8>>)>>,
+    blocks: Rc<RefCell<VecDeque<(u64, Rc<Vec<u8>>)>>>,
     /// Blocks that cannot be read whole: each try may cost a defective medium seconds.
-    defective: RefCell<BTreeSet<u64>>,
+    defective: Rc<RefCell<BTreeSet<u64>>>,
 }
 
 impl Window {
@@ -68,12 +68,13 @@ impl Window {
     pub(crate) fn new(bytes: Rc<dyn ByteSource>, start: u64, length: u64) -> Self {
         // No read can then be beyond the largest offset.
         let length = length.min(u64::MAX - start);
-        Self { bytes, start, length, blocks: RefCell::default(), defective: RefCell::default() }
+        Self { bytes, start, length, blocks: Rc::default(), defective: Rc::default() }
     }
 
-    /// The same part of the medium once more, with a cache of its own.
+    /// The same part of the medium once more, with the same cache: what one reader looked at, the next one need not read.
     pub(crate) fn again(&self) -> Self {
-        Self::new(Rc::clone(&self.bytes), self.start, self.length)
+        let (blocks, defective) = (Rc::clone(&self.blocks), Rc::clone(&self.defective));
+        Self { bytes: Rc::clone(&self.bytes), start: self.start, length: self.length, blocks, defective }
     }
 
     /// Bytes it may reach.

@@ -59,11 +59,26 @@ pub(crate) fn open<W: Write>(window: &Window) -> Opened<W> {
     let readers: [Reader<W>; 6] = [fat::open, exfat::open, ntfs::open, ext::open, iso::open, udf::open];
     // What is left of an earlier format is looked at only where nothing else begins.
     let copies: [Reader<W>; 2] = [exfat::open_by_copy, ntfs::open_by_copy];
-    let mut opened = readers.iter().filter_map(|reader| reader(window.again()));
-    let Some(volume) = opened.next().or_else(|| copies.iter().find_map(|reader| reader(window.again()))) else {
+    let Some(volume) = readers.iter().chain(&copies).find_map(|reader| reader(window.again())) else {
         return encrypted::recognise_by_copy(window).map_or(Opened::Unknown, Opened::Encrypted);
     };
-    // A bridge disc is ISO 9660 and UDF, and the reader of the first looks at both.
-    let others = if volume.kind() == iso::KIND { Vec::new() } else { opened.map(|other| other.kind()).collect() };
+    let others = others(volume.kind(), window).collect();
     Opened::FileSystem { volume, others }
+}
+
+/// The names of other file systems that begin in the same volume. Only where their magic number stands is looked at more
+/// closely: what is read for this may be content, which is read once (I4).
+fn others(kind: &str, window: &Window) -> impl Iterator<Item = &'static str> {
+    let is = |at, magics: &[&[u8]]| {
+        let mut found = [0u8; 5];
+        let there = window.read_exact_at(at, &mut found).is_ok();
+        magics.iter().any(|magic| there && found.starts_with(magic))
+    };
+    // A bridge disc is ISO 9660 and UDF, and the reader of the first looks at both.
+    let is_disc = kind == iso::KIND || kind == udf::KIND;
+    let ext = !kind.starts_with("ext") && is(1_024 + 56, &[b"\x53\xEF"]);
+    let disc = !is_disc && is(0x8001, &[b"CD001", b"BEA01"]);
+    let opens = |wanted: bool, reader: Reader<Vec<u8>>| if wanted { reader(window.again()) } else { None };
+    let found = [opens(ext, ext::open), opens(disc, iso::open).or_else(|| opens(disc, udf::open))];
+    found.into_iter().flatten().map(|volume| volume.kind())
 }

@@ -24,6 +24,9 @@ use wire::{EntryKind, FrameWriter};
 
 pub(crate) use space::Block;
 
+/// Its name in the report.
+pub(crate) const KIND: &str = "udf";
+
 /// An opened volume.
 #[derive(Debug)]
 pub(crate) struct Volume {
@@ -182,7 +185,7 @@ impl Tree for Volume {
 
 impl<W: Write> FileSystem<W> for Opened {
     fn kind(&self) -> &'static str {
-        "udf"
+        KIND
     }
 
     fn inventory(&mut self, root: &[Vec<u8>], inventory: &mut Inventory<'_, W>) -> Result<(), ReadError> {
