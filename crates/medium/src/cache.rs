@@ -52,13 +52,16 @@ impl ByteSource for File {
     }
 }
 
+/// Blocks by number, the oldest first.
+type Blocks = VecDeque<(u64, Rc<Vec<u8>>)>;
+
 /// Bytes `start..start + length` of a medium.
 #[derive(Debug)]
 pub struct Window {
     bytes: Rc<dyn ByteSource>,
     start: u64,
     length: u64,
-    blocks: Rc<RefCell<VecDeque<(u64, Rc<Vec<u8>>)>>>,
+    blocks: Rc<RefCell<Blocks>>,
     /// Blocks that cannot be read whole: each try may cost a defective medium seconds.
     defective: Rc<RefCell<BTreeSet<u64>>>,
 }
