@@ -42,7 +42,9 @@ struct Repaired {
 }
 
 #[derive(Serialize)]
-struct Empty {}
+struct Erased<'a> {
+    reason: &'a str,
+}
 
 /// A batch under construction. Nothing of it is on disk, except the keys its payloads are sealed with.
 pub(crate) struct Batch<'a> {
@@ -70,8 +72,8 @@ impl<'a> Batch<'a> {
     }
 
     /// Says that `actor` had the payload key of `session` destroyed.
-    pub(crate) fn payload_erased(&mut self, session: &str, actor: &str) -> Result<(), AuditError> {
-        self.push_clear(Some(session), actor, events::PAYLOAD_ERASED, &Empty {})
+    pub(crate) fn payload_erased(&mut self, session: &str, actor: &str, reason: &str) -> Result<(), AuditError> {
+        self.push_clear(Some(session), actor, events::PAYLOAD_ERASED, &Erased { reason })
     }
 
     /// Signs everything before.

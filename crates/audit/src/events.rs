@@ -38,6 +38,34 @@ pub const SESSION_RELEASED: &str = "session-released";
 pub const SESSION_CLOSED: &str = "session-closed";
 /// A session was voided: nothing of it counts as released.
 pub const SESSION_VOIDED: &str = "session-voided";
+/// A session is reconciled and its release is finished, but its target cannot be reached; it is queued.
+pub const RELEASE_WAITING: &str = "release-waiting";
+/// A reviewer's decision about a hold (approve, reject), with its reason.
+pub const REVIEW_DECIDED: &str = "review-decided";
+/// A decision or other request of a person was refused, and why.
+pub const REQUEST_REFUSED: &str = "request-refused";
+/// A hold went through the line again under a named exception, with its outcome.
+pub const HOLD_REPROCESSED: &str = "hold-reprocessed";
+/// The original of a hold was destroyed: by a reviewer, or because its time was over.
+pub const HOLD_DESTROYED: &str = "hold-destroyed";
+/// The original of a hold was handed out as a sample.
+pub const HOLD_EXPORTED: &str = "hold-exported";
+/// Holds were looked at again with the engines in force, and what changed.
+pub const HOLDS_RESCANNED: &str = "holds-rescanned";
+/// Content that was released is named by a new rule, signature or list.
+pub const RETRO_HIT: &str = "retro-hit";
+/// What was due was deleted.
+pub const RETENTION_RUN: &str = "retention-run";
+/// The line was tried with known content, and how it did.
+pub const CANARIES_TRIED: &str = "canaries-tried";
+/// Intake stopped, or goes on again.
+pub const INTAKE: &str = "intake";
+/// A configuration file of the station changed.
+pub const CONFIGURATION_CHANGED: &str = "configuration-changed";
+/// The station's signing key was replaced.
+pub const KEY_ROTATED: &str = "key-rotated";
+/// The index was built anew.
+pub const STATE_REBUILT: &str = "state-rebuilt";
 /// The station could not work.
 pub const STATION_FAULT: &str = "station-fault";
 /// A restart finished or voided what it found.

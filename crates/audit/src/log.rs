@@ -179,15 +179,16 @@ impl AuditLog {
         Ok(position)
     }
 
-    /// Destroys the payload key of `session` on behalf of `actor`: its payloads cannot be read again, the
-    /// chain still verifies. Nothing can be recorded for the session afterwards. A second call does nothing.
+    /// Destroys the payload key of `session` on behalf of `actor`, for `reason` (1 to 128 printable ASCII
+    /// characters, in clear for ever: no names): its payloads cannot be read again, the chain still verifies. Nothing can be recorded for the session afterwards. A second call does nothing.
     ///
     /// # Errors
     /// As [`AuditLog::append`], and [`AuditError::DestroyKey`]; call again, or open again, to finish.
-    pub fn erase_session(&mut self, session: &str, actor: &str) -> Result<Position, AuditError> {
+    pub fn erase_session(&mut self, session: &str, actor: &str, reason: &str) -> Result<Position, AuditError> {
         check_session(session)?;
         check_name("actor", actor)?;
-        if self.session_keys.mark_erased(session)? {
+        check_name("reason", reason)?;
+        if self.session_keys.mark_erased(session, reason)? {
             self.finish_erasure(session, actor)?;
         }
         Ok(self.head())
@@ -200,7 +201,8 @@ impl AuditLog {
 
     /// Records first, destroys then: a kill in between repeats the record, but never loses it.
     fn finish_erasure(&mut self, session: &str, actor: &str) -> Result<(), AuditError> {
-        self.commit(|lines, _keys| lines.payload_erased(session, actor))?;
+        let reason = self.session_keys.erased_because(session)?;
+        self.commit(|lines, _keys| lines.payload_erased(session, actor, &reason))?;
         self.session_keys.destroy(session)
     }
 

@@ -20,6 +20,8 @@ use crate::key::refuse_exposed;
 use crate::{AuditError, Entropy, layout};
 
 const KEY_BYTES: usize = 32;
+/// Longest reason of an erasure, as any name in the chain.
+const REASON_BYTES: usize = 128;
 
 /// What a sealed payload is bound to: moved to another record, it does not open.
 pub(crate) struct Binding<'a> {
@@ -159,14 +161,21 @@ impl SessionKeys {
 
     /// Marks the session as erased: from here on its key is not used again. Returns whether there is still
     /// something to destroy or to record.
-    pub(crate) fn mark_erased(&mut self, session: &str) -> Result<bool, AuditError> {
+    pub(crate) fn mark_erased(&mut self, session: &str, reason: &str) -> Result<bool, AuditError> {
         self.release(session);
         let path = tombstone_path(&self.state, session);
-        match durable::write(&path, b"", Existing::Keep) {
+        match durable::write(&path, reason.as_bytes(), Existing::Keep) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(key_path(&self.state, session).exists()),
             Err(source) => Err(AuditError::WriteKey { path, source }),
         }
+    }
+
+    /// The reason a marked session is erased for.
+    pub(crate) fn erased_because(&self, session: &str) -> Result<String, AuditError> {
+        let path = tombstone_path(&self.state, session);
+        let bytes = durable::read_capped(&path, REASON_BYTES).map_err(|source| AuditError::ReadKey { path, source })?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Overwrites and removes the key file; that it is already gone is fine.

@@ -202,7 +202,7 @@ fn erasing_destroys_the_key_and_the_chain_still_verifies() {
     let mut log = station.open();
     log.append(&[item_event("s-1", 1), item_event("s-2", 2)]).unwrap();
     let (before, _head) = station.files();
-    log.erase_session("s-1", "auditor-3").unwrap();
+    log.erase_session("s-1", "auditor-3", "gdpr-request").unwrap();
 
     assert!(!station.state().join("keys/sessions/s-1.key").exists());
     assert!(station.files().0.starts_with(&before));
@@ -215,7 +215,7 @@ fn erasing_destroys_the_key_and_the_chain_still_verifies() {
         (events::PAYLOAD_ERASED, "auditor-3", Some("s-1"))
     );
 
-    let again = log.erase_session("s-1", "auditor-3").unwrap();
+    let again = log.erase_session("s-1", "auditor-3", "gdpr-request").unwrap();
     assert_eq!(again.seq, 3);
     let refused = log.append(&[item_event("s-1", 3)]).unwrap_err();
     assert!(matches!(refused, AuditError::SessionErased { session } if session == "s-1"));
@@ -279,7 +279,7 @@ fn names_that_could_leave_their_place_are_refused_and_nothing_is_written() {
         let bad = Event { session: Some(session), ..good.clone() };
         let refused = log.append(&[good.clone(), bad]).unwrap_err();
         assert!(matches!(refused, AuditError::SessionId { .. }), "{session}");
-        assert!(log.erase_session(session, "auditor-3").is_err());
+        assert!(log.erase_session(session, "auditor-3", "gdpr-request").is_err());
         assert!(log.close_session(session).is_err());
     }
     for actor in ["", "a\nb", "\u{1b}[2J", &"x".repeat(129)] {

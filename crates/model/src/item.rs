@@ -222,6 +222,17 @@ impl Item<Scanned> {
         let (format, content) = (self.state.format, self.digest);
         Ok(self.with(Cleared { format, action, content }))
     }
+    /// Goes on under a named exception: only the content it was granted for, and never what an engine knows as hostile.
+    ///
+    /// # Errors
+    /// The item itself, when it is another content, or malicious.
+    pub fn cleared_by(self, action: Action, exception: &crate::Exception) -> Result<Item<Cleared>, Self> {
+        if self.state.verdict == Verdict::Malicious || exception.digest() != self.digest {
+            return Err(self);
+        }
+        let (format, content) = (self.state.format, self.digest);
+        Ok(self.with(Cleared { format, action, content }))
+    }
 }
 
 impl Item<Cleared> {

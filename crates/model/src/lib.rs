@@ -11,6 +11,7 @@ pub mod names;
 pub mod policy;
 pub mod reason;
 pub mod report;
+pub mod review;
 pub mod untrusted;
 pub mod verdict;
 
@@ -21,6 +22,7 @@ pub use format::{Action, Family, Format, FormatTable};
 pub use item::{Cleared, Digest, Identified, Item, Sanitised, Scanned, Spooled, State, Step};
 pub use policy::Policy;
 pub use reason::Reason;
+pub use review::{Exception, HoldClass};
 pub use untrusted::{Untrusted, escape_bytes, escape_text};
 pub use verdict::{Coverage, Verdict, judge};
 

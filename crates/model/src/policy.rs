@@ -4,6 +4,14 @@ use crate::coded_enum;
 use crate::device::{DeviceKind, DevicePattern, DevicePolicy, MountPolicy};
 use serde::{Deserialize, Serialize};
 
+mod evidence;
+mod release;
+mod review;
+
+pub use evidence::{CanaryPolicy, SiemFormat, SiemPolicy, SiemTransport};
+pub use release::{ReleasePolicy, RoutePolicy, TargetPlace};
+pub use review::{RetentionPolicy, ReviewPolicy};
+
 /// The whole policy of a station. `Policy::default()` is the strictest one that is shipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
@@ -22,8 +30,16 @@ pub struct Policy {
     pub unlock: UnlockPolicy,
     /// What a worker may cost.
     pub worker: WorkerPolicy,
-    /// Names in the release.
+    /// Names in the release, where releases go, and how often it is tried.
     pub release: ReleasePolicy,
+    /// Who decides on holds, and how.
+    pub review: ReviewPolicy,
+    /// How long what is kept is kept.
+    pub retention: RetentionPolicy,
+    /// Where the chain's events are forwarded to.
+    pub siem: SiemPolicy,
+    /// How often the line is tried with known hostile and harmless content.
+    pub canary: CanaryPolicy,
     /// How the file systems of a device are read.
     pub mount: MountPolicy,
     /// Which devices may be read.
@@ -250,22 +266,6 @@ impl WorkerPolicy {
     }
 }
 
-/// Names in the release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ReleasePolicy {
-    /// Longest file name in UTF-16 units (NTFS, SMB: 255).
-    pub max_name_units: u32,
-    /// Longest relative path in UTF-16 units.
-    pub max_path_units: u32,
-}
-
-impl Default for ReleasePolicy {
-    fn default() -> Self {
-        Self { max_name_units: 200, max_path_units: 1_000 }
-    }
-}
-
 /// Wiping retired media.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -305,6 +305,9 @@ impl Default for WipePolicy {
     }
 }
 
+/// What checks a number: key, value, what it may be, and that in words.
+pub(crate) type Bounds<'a> = &'a dyn Fn(&'static str, u64, std::ops::RangeInclusive<u64>, &'static str) -> Result<(), PolicyError>;
+
 /// Why a policy was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
@@ -330,6 +333,14 @@ pub enum PolicyError {
     /// A kind of device that is never read, or has a key of its own.
     #[error("the policy's device.kinds names {0}; it may name usb, optical and mmc (loop devices: device.allow_virtual)")]
     Kind(DeviceKind),
+    /// A name, path or template that cannot be used.
+    #[error("the policy's {key} cannot be used: {what}")]
+    Text {
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it, in words; what it says, escaped.
+        what: String,
+    },
 }
 
 impl Policy {
@@ -376,8 +387,11 @@ impl Policy {
         bounds("worker.office_memory_bytes", self.worker.office_memory_bytes, 1 << 30..=1 << 40, "between 1073741824 and 1099511627776")?;
         bounds("unlock.max_kdf_memory_mib", self.unlock.max_kdf_memory_mib.into(), 1..=65_536, "between 1 and 65536")?;
         bounds("unlock.max_tries", self.unlock.max_tries.into(), 0..=100_000, "between 0 and 100000")?;
-        bounds("release.max_name_units", self.release.max_name_units.into(), 32..=255, "between 32 and 255")?;
-        bounds("release.max_path_units", self.release.max_path_units.into(), 100..=32_000, "between 100 and 32000")?;
+        self.release.in_range(&bounds)?;
+        self.review.in_range(&bounds)?;
+        self.retention.in_range(&bounds)?;
+        self.siem.in_range(&bounds)?;
+        self.canary.in_range(&bounds)?;
         bounds("wipe.max_passes", self.wipe.max_passes.into(), WipePolicy::LEAST_PASSES.into()..=100, "between 2 and 100")?;
         let passes = u64::from(WipePolicy::LEAST_PASSES)..=self.wipe.max_passes.into();
         bounds("wipe.passes_default", self.wipe.passes_default.into(), passes, "between 2 and wipe.max_passes")?;

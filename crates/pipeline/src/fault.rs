@@ -112,6 +112,20 @@ pub enum StationFault {
         /// Lines in the report.
         lines: u64,
     },
+    /// Another program holds this state directory, and does not answer.
+    #[error("another program works on this state directory and does not answer at {path}: {source}. Wait until it has ended")]
+    Occupied {
+        /// Where it should.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The program that holds the chain could not write it.
+    #[error("the audit chain could not be written by the program that holds it: {what}")]
+    Recorded {
+        /// What it said.
+        what: String,
+    },
     /// A task of the station itself ended unexpectedly.
     #[error("a part of the program ended unexpectedly ({0}); this is a defect, nothing was released")]
     Internal(&'static str),

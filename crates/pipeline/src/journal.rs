@@ -6,8 +6,8 @@
 use crate::fault::StationFault;
 use serde::{Deserialize, Serialize};
 use spool::{sync_dir, write_durably};
-use std::fs;
-use std::io;
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// Extension of files in the folder that are no journals.
@@ -30,16 +30,26 @@ pub struct Journal {
 pub struct Left {
     /// Their journals, oldest first.
     pub journals: Vec<Journal>,
+    /// Sessions that another program of this station is at work on.
+    pub at_work: Vec<String>,
     /// Names of files that are no journals; they were set aside as `NAME.unreadable`.
     pub unreadable: Vec<String>,
 }
 
+/// The lock on a journal; the kernel lets go of it when the program ends, however it ends.
+#[derive(Debug)]
+#[must_use]
+pub struct AtWork {
+    _lock: File,
+}
+
 impl Journal {
-    /// Writes the journal of a session that begins.
+    /// Writes the journal of a session that begins. As long as what is given back lives, no start of another program of this
+    /// station takes the session for one that never ended.
     ///
     /// # Errors
     /// When the state directory cannot be written.
-    pub fn open(dir: &Path, journal: &Self) -> Result<(), StationFault> {
+    pub fn open(dir: &Path, journal: &Self) -> Result<AtWork, StationFault> {
         let path = dir.join(format!("{}.json", journal.session));
         let state = |source| StationFault::State { path: path.clone(), source };
         fs::create_dir_all(dir).map_err(state)?;
@@ -47,8 +57,11 @@ impl Journal {
         // Written under another name first: a torn journal would stop every later start.
         let partial = dir.join(format!(".{}.partial", journal.session));
         write_durably(&partial, &bytes).map_err(state)?;
+        let lock = File::open(&partial).map_err(state)?;
+        lock.try_lock().map_err(|error| state(error.into()))?;
         fs::rename(&partial, &path).map_err(state)?;
-        sync_dir(dir).map_err(state)
+        sync_dir(dir).map_err(state)?;
+        Ok(AtWork { _lock: lock })
     }
 
     /// Removes the journal of a session that ended.
@@ -85,7 +98,13 @@ impl Journal {
             if path.extension().is_some_and(|e| e == ASIDE) {
                 continue;
             }
-            let bytes = fs::read(&path).map_err(state(&path))?;
+            let mut file = File::open(&path).map_err(state(&path))?;
+            if let Err(TryLockError::WouldBlock) = file.try_lock() {
+                left.at_work.push(path.file_stem().unwrap_or_default().to_string_lossy().into_owned());
+                continue;
+            }
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(state(&path))?;
             match serde_json::from_slice(&bytes) {
                 Ok(journal) => left.journals.push(journal),
                 Err(_no_journal) => {
@@ -108,7 +127,9 @@ mod tests {
     fn a_damaged_journal_is_set_aside_and_a_half_written_one_removed() {
         let dir = tempfile::tempdir().unwrap();
         let journal = Journal { session: "s1".into(), release_to: "/srv/out".into(), release_inode: 2 };
-        Journal::open(dir.path(), &journal).unwrap();
+        let at_work = Journal::open(dir.path(), &journal).unwrap();
+        assert_eq!(Journal::left(dir.path()).unwrap().at_work, ["s1"]);
+        drop(at_work);
         fs::write(dir.path().join(".s2.partial"), "{\"session\":").unwrap();
         fs::write(dir.path().join("s3.json"), "{\"session\":").unwrap();
         fs::write(dir.path().join("s4.json"), "").unwrap();

@@ -5,6 +5,7 @@
 
 mod alone;
 pub mod confinement;
+mod control;
 mod encode;
 pub mod fault;
 pub mod journal;
@@ -24,6 +25,7 @@ pub mod workers;
 pub use alone::{ReadAlone, read_alone};
 pub use fault::StationFault;
 pub use progress::{Progress, Quiet};
+pub use record::{Recorder, STATION};
 pub use session::{Finished, Order, process};
 pub use source::{Attached, AttachedVolume, DeviceSource};
 pub use station::{Settings, Station};

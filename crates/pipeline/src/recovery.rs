@@ -39,7 +39,7 @@ impl Station {
             self.end(&journal).await?;
         }
         let spool = self.paths.spool();
-        Spool::clear_leftovers(&spool).map_err(|source| StationFault::State { path: spool, source })?;
+        Spool::clear_leftovers(&spool, &left.at_work).map_err(|source| StationFault::State { path: spool, source })?;
         Ok(())
     }
 

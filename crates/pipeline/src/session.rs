@@ -48,6 +48,8 @@ pub struct Order {
     pub device: Option<Arc<dyn DeviceSource>>,
     /// Where the release goes.
     pub release_to: PathBuf,
+    /// Whose medium it is: the name the directory (Active Directory) knows the person by. It decides where the release goes.
+    pub owner: Option<String>,
     /// Passwords and recovery keys for encrypted volumes of the medium; they go to the reader and nowhere else.
     pub keys: Vec<Secret>,
 }
@@ -81,7 +83,7 @@ pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progres
     let sessions = station.paths.sessions();
     let release_inode = release::open_target(&order.release_to)?;
     let journal = Journal { session: session.clone(), release_to: order.release_to.clone(), release_inode };
-    Journal::open(&sessions, &journal)?;
+    let _at_work = Journal::open(&sessions, &journal)?;
     station.transitions.reached(Transition::JournalWritten);
     let run = Session::begin(station, order, session.clone(), kind, size_bytes, engines, progress);
     let done = match run {
@@ -333,6 +335,7 @@ impl<'a> Session<'a> {
             spool: Arc::clone(&self.shared.spool),
             session: self.id.clone(),
             station: self.station.name.clone(),
+            owner: self.order.owner.clone(),
             held_at: rfc3339(self.station),
             policy_sha256: self.station.settings.policy_sha256,
         };

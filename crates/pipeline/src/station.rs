@@ -4,7 +4,7 @@ use crate::confinement;
 use crate::fault::StationFault;
 use crate::record::Recorder;
 use crate::transition::{Transition, Transitions};
-use audit::{AuditLog, Clock, Entropy, PublicKey, StationKey, events};
+use audit::{AuditError, AuditLog, Clock, Entropy, PublicKey, StationKey, events};
 use model::report::Confinement;
 use model::{DeviceRecord, Digest, FormatTable, Policy};
 use scan::{ClamAv, ClamdAddress, Engine, HashList};
@@ -105,14 +105,18 @@ impl Station {
         make_private(state)?;
         let key = Arc::new(StationKey::load_or_create(state, entropy.as_ref())?);
         let name = station_name(&key.public_key());
-        let log = AuditLog::open(state, &name, Arc::clone(&key), Arc::clone(&clock), Arc::clone(&entropy))?;
+        let recorder = match AuditLog::open(state, &name, Arc::clone(&key), Arc::clone(&clock), Arc::clone(&entropy)) {
+            Ok(log) => Recorder::start(log, state)?,
+            // Somebody else is the one writer; what happens here is handed over there.
+            Err(AuditError::Locked { .. }) => Recorder::through(state)?,
+            Err(error) => return Err(error.into()),
+        };
         transitions.reached(Transition::ChainOpened);
-        let recorder = Recorder::start(log);
         let reviewers = match Reviewers::load(&paths.reviewers()) {
             Err(spool::ReviewerError::Absent { .. }) => Reviewers::create_first(&paths.reviewers(), &paths.first_identity())?,
             other => other?,
         };
-        let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers)?);
+        let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers, recorder.holds_chain())?);
         let settings = Arc::new(settings);
         let (program, policy) = (worker.clone(), settings.policy.worker.clone());
         let proof = tokio::task::spawn_blocking(move || confinement::prove(&program, &policy)).await;
@@ -128,11 +132,13 @@ impl Station {
         station.recorder.note(
             None,
             events::STATION_START,
-            json!({ "version": env!("CARGO_PKG_VERSION"), "confinement": station.confinement }),
+            json!({ "version": env!("CARGO_PKG_VERSION"), "confinement": station.confinement, "beside_another": !station.recorder.holds_chain() }),
         );
         station.recorder.flush().await?;
         station.transitions.reached(Transition::StationStarted);
-        station.recover().await?;
+        if station.recorder.holds_chain() {
+            station.recover().await?;
+        }
         station.transitions.reached(Transition::RecoveryEnded);
         Ok(station)
     }
@@ -151,6 +157,11 @@ impl Station {
     /// was there.
     pub fn first_identity(&self) -> PathBuf {
         self.paths.first_identity()
+    }
+
+    /// The way to the audit chain.
+    pub const fn recorder(&self) -> &Recorder {
+        &self.recorder
     }
 
     /// Puts on record, durably, that a device is refused. `switched_off` says whether that was done; `None` when there was

@@ -68,14 +68,18 @@ impl Spool {
     ///
     /// # Errors
     /// When something there cannot be removed.
-    pub fn clear_leftovers(root: &Path) -> io::Result<u32> {
+    pub fn clear_leftovers(root: &Path, at_work: &[String]) -> io::Result<u32> {
         let mut removed = 0;
         let entries = match fs::read_dir(root) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
             other => other?,
         };
         for entry in entries {
-            fs::remove_dir_all(entry?.path())?;
+            let entry = entry?;
+            if at_work.iter().any(|session| entry.file_name() == session.as_str()) {
+                continue;
+            }
+            fs::remove_dir_all(entry.path())?;
             removed += 1;
         }
         Ok(removed)
@@ -201,7 +205,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("dead")).unwrap();
         fs::write(root.path().join("dead/x"), "y").unwrap();
-        assert_eq!(Spool::clear_leftovers(root.path()).unwrap(), 1);
-        assert_eq!(Spool::clear_leftovers(&root.path().join("absent")).unwrap(), 0);
+        assert_eq!(Spool::clear_leftovers(root.path(), &[]).unwrap(), 1);
+        assert_eq!(Spool::clear_leftovers(&root.path().join("absent"), &[]).unwrap(), 0);
     }
 }

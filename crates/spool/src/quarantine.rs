@@ -5,7 +5,7 @@
 use crate::content::SpoolFile;
 use crate::durable::{sync_dir, write_durably};
 use crate::reviewers::Reviewers;
-use model::{Digest, Finding, Format, Reason, Removed};
+use model::{Digest, Finding, Format, HoldClass, Reason, Removed};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io;
@@ -13,7 +13,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// Name and version of the record's JSON form (`quarantine/schema/record.schema.json`).
-pub const RECORD_SCHEMA: &str = "datenschleuse-hold/1";
+pub const RECORD_SCHEMA: &str = "datenschleuse-hold/2";
 const PARTIAL: &str = ".partial-";
 
 /// What is known about a hold.
@@ -28,10 +28,18 @@ pub struct HoldRecord {
     pub session: String,
     /// Station.
     pub station: String,
+    /// Whose medium it was, where the session has an owner.
+    pub owner: Option<String>,
     /// When, RFC 3339 UTC.
     pub held_at: String,
-    /// Escaped path on the medium.
+    /// Escaped path on the medium; members as `archive.zip!/inner.txt`.
     pub path: String,
+    /// Position in the inventory, then in each archive on the way.
+    pub order: Vec<u32>,
+    /// Where an artefact of it would go: components after the name policy, relative to the release.
+    pub release_path: Vec<String>,
+    /// Extension the name claims.
+    pub claimed: String,
     /// SHA-256 of the content.
     pub sha256: Digest,
     /// Its length.
@@ -40,6 +48,8 @@ pub struct HoldRecord {
     pub format: Option<Format>,
     /// Why.
     pub reason: Reason,
+    /// What kind of hold that makes it.
+    pub class: HoldClass,
     /// What was seen.
     pub findings: Vec<Finding>,
     /// What had been taken out.
@@ -95,17 +105,17 @@ pub enum QuarantineError {
 }
 
 impl Quarantine {
-    /// Opens the store (made with mode 0700 if absent) and removes holds that were never finished; their content is still
-    /// on the medium and their session is voided at start.
+    /// Opens the store (made with mode 0700 if absent). The `first` program of a station also removes holds that were never
+    /// finished; their content is still on the medium and their session is voided at start.
     ///
     /// # Errors
     /// When the directory cannot be used.
-    pub fn open(dir: &Path, reviewers: Reviewers) -> Result<Self, QuarantineError> {
+    pub fn open(dir: &Path, reviewers: Reviewers, first: bool) -> Result<Self, QuarantineError> {
         let store = |source| QuarantineError::Store { path: dir.into(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(store)?;
         for entry in fs::read_dir(dir).map_err(store)? {
             let entry = entry.map_err(store)?;
-            if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            if first && entry.file_name().to_string_lossy().starts_with(PARTIAL) {
                 fs::remove_dir_all(entry.path()).map_err(store)?;
             }
         }
@@ -198,12 +208,17 @@ mod tests {
             hold: hold.into(),
             session: "s".into(),
             station: "st".into(),
+            owner: None,
             held_at: "2026-01-01T00:00:00Z".into(),
             path: "a/b.exe".into(),
+            order: vec![1],
+            release_path: vec!["a".into(), "b.exe".into()],
+            claimed: "exe".into(),
             sha256: content.digest,
             size_bytes: content.size_bytes,
             format: Some(Format::Pe),
             reason: Reason::Stripped,
+            class: HoldClass::Policy,
             findings: vec![],
             removed: vec![],
             policy_sha256: Digest([0; 32]),
@@ -219,7 +234,7 @@ mod tests {
         let spool = Spool::create(&root.path().join("spool"), "s", u64::MAX).unwrap();
         let content = spool.put(b"MZ hostile").unwrap();
         let dir = root.path().join("quarantine");
-        let store = Quarantine::open(&dir, reviewers).unwrap();
+        let store = Quarantine::open(&dir, reviewers, true).unwrap();
         store.hold(&record("s-000001", &content), &content).unwrap();
 
         let sealed = fs::read(dir.join("s-000001/original.age")).unwrap();
@@ -243,7 +258,7 @@ mod tests {
         let reviewers = Reviewers::create_first(&root.path().join("r"), &root.path().join("id")).unwrap();
         let dir = root.path().join("q");
         fs::create_dir_all(dir.join(".partial-s-1")).unwrap();
-        Quarantine::open(&dir, reviewers).unwrap();
+        Quarantine::open(&dir, reviewers, true).unwrap();
         assert!(!dir.join(".partial-s-1").exists());
         assert!(matches!(Quarantine::show(&dir, "../../etc"), Err(QuarantineError::Unknown { .. })));
         assert!(matches!(Reviewers::load(&root.path().join("none")), Err(ReviewerError::Absent { .. })));

@@ -1,6 +1,7 @@
 //! Withhold: an item's original goes into the quarantine, with its record.
 
 use crate::fault::StationFault;
+use model::HoldClass;
 use model::item::Held;
 use model::report::{ItemLine, Outcome};
 use spool::{HoldRecord, Quarantine, RECORD_SCHEMA, Spool};
@@ -12,6 +13,7 @@ pub(super) struct Holding {
     pub(super) spool: Arc<Spool>,
     pub(super) session: String,
     pub(super) station: String,
+    pub(super) owner: Option<String>,
     pub(super) held_at: String,
     pub(super) policy_sha256: model::Digest,
 }
@@ -29,12 +31,17 @@ impl Holding {
             hold: hold.clone(),
             session: self.session,
             station: self.station,
+            owner: self.owner,
             held_at: self.held_at,
             path: held.provenance.shown_path.clone(),
+            order: held.provenance.order.clone(),
+            release_path: held.provenance.release_path.clone(),
+            claimed: held.provenance.claimed_extension.clone(),
             sha256: held.digest,
             size_bytes: held.size_bytes,
             format: held.format,
             reason: held.reason,
+            class: HoldClass::of(held.reason, &held.findings),
             findings: held.findings.clone(),
             removed: held.removed.clone(),
             policy_sha256: self.policy_sha256,

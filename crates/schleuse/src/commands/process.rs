@@ -19,7 +19,8 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
     let state = settings::state_dir(order.state.state.as_deref())?;
     let worker = settings::worker_program()?;
     let keys = if order.unlock_stdin { secrets::from_stdin()? } else { Vec::new() };
-    let mut job = Order { source: source(&order.source)?, device: None, release_to: std::path::absolute(&order.release_to)?, keys };
+    let mut job =
+        Order { source: source(&order.source)?, device: None, release_to: std::path::absolute(&order.release_to)?, owner: None, keys };
     apart(&job.source, &job.release_to, "the release folder")?;
     apart(&job.source, &state, "the state directory")?;
     let policy = settings.policy.clone();

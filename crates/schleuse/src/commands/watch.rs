@@ -127,7 +127,7 @@ impl Lock {
             match device::admit(&self.station, &self.policy, change.facts.clone(), &self.mountd).await {
                 Ok(admitted) => {
                     let (source, release_to) = (device::node(&change.facts), self.release_to.clone());
-                    let order = Order { source, device: Some(admitted), release_to, keys: Vec::new() };
+                    let order = Order { source, device: Some(admitted), release_to, owner: None, keys: Vec::new() };
                     let station = Arc::clone(&self.station);
                     sessions.spawn(async move {
                         let ended = pipeline::process(&station, &order, Arc::new(Quiet)).await;

@@ -69,7 +69,7 @@ fn confirm(target: Target, yes_erase: Option<&str>) -> anyhow::Result<Confirmed>
 fn verified(pdf: &[u8], state: &Path, worker: &Path, policy: &model::Policy) -> anyhow::Result<()> {
     let root = StatePaths::new(state).spool();
     // This process has the chain's lock: what lies there belongs to nobody.
-    Spool::clear_leftovers(&root)?;
+    Spool::clear_leftovers(&root, &[])?;
     let spool = Spool::create(&root, "wipe-certificate", policy.session.max_spool_bytes)?;
     let file = spool.put(pdf)?;
     match workers::verify(worker, policy, &file, VerifyKind::ReportPdf, None) {
