@@ -206,7 +206,7 @@ fn every_partition_the_kernel_sees_is_a_folder_or_an_unreadable_line() -> Result
 }
 
 fn mountd() -> Result<Mountd> {
-    Ok(Mountd::start(&program("schleuse-mountd")?, true)?)
+    Ok(Mountd::start(&program("schleuse-mountd")?, true, 60)?)
 }
 
 fn refusal<T>(answer: Result<T, AttachError>) -> Option<MountRefusal> {
@@ -269,8 +269,19 @@ fn mountd_takes_names_of_media_only_and_known_file_systems_only() -> Result<()> 
     }
     assert!(matches!(refusal(asked.mount(&device.name(), "xfs")), Some(MountRefusal::Mount(_) | MountRefusal::FileSystem)));
     // Without the switch that these tests give, loop devices are no media either.
-    let strict = Mountd::start(&program("schleuse-mountd")?, false)?;
+    let strict = Mountd::start(&program("schleuse-mountd")?, false, 60)?;
     assert_eq!(refusal(strict.attach(&device.name())), Some(MountRefusal::NotRemovable));
+    Ok(())
+}
+
+#[test]
+fn a_mountd_that_is_silent_is_not_waited_for() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let socket = scratch.path("silent.sock");
+    // Connections are taken by the kernel; nobody reads them.
+    let _listener = UnixListener::bind(&socket)?;
+    let answer = Mountd::at(&socket, 1).attach("loop0");
+    assert!(matches!(answer, Err(AttachError::Silent { seconds: 1, .. })), "{answer:?}");
     Ok(())
 }
 
@@ -287,8 +298,8 @@ fn mountd_serves_the_user_it_was_told_and_nobody_else() -> Result<()> {
         // The command holds a copy of the socket, so it must go: a socket nobody listens on any more has to say so.
         let mut listening =
             command(program("schleuse-mountd")?).args(["--allow-virtual", "--user", user]).stdin(Stdio::from(listener)).spawn()?;
-        let answer = Mountd::at(&socket).attach(&device.name());
-        let again = Mountd::at(&socket).attach(&device.name());
+        let answer = Mountd::at(&socket, 60).attach(&device.name());
+        let again = Mountd::at(&socket, 60).attach(&device.name());
         listening.kill()?;
         listening.wait()?;
         if served {

@@ -167,7 +167,18 @@ impl DeviceSource for Pulled {
 fn pulled_out(scratch: &Scratch, clamd: &Clamd, policy: &str) -> Result<Option<Result<SessionReport, StationFault>>> {
     let (image, large) = volume()?;
     let rest = large.start + 300 * 1_024..image.len() as u64;
-    let Some(stick) = Stick::insert(image, vec![(rest, Behaviour::Defective)])? else { return Ok(None) };
+    pulled_out_with(scratch, clamd, policy, image, (rest, Behaviour::Defective))
+}
+
+/// A session with a stick that is gone, as `behaviour` of its bytes shows.
+fn pulled_out_with(
+    scratch: &Scratch,
+    clamd: &Clamd,
+    policy: &str,
+    image: Vec<u8>,
+    behaviour: (Range<u64>, Behaviour),
+) -> Result<Option<Result<SessionReport, StationFault>>> {
+    let Some(stick) = Stick::insert(image, vec![behaviour])? else { return Ok(None) };
     let settings = settings(policy)?;
     fs::create_dir_all(scratch.release())?;
     let device: Arc<dyn DeviceSource> = Arc::new(Pulled(stick.image()));
@@ -190,6 +201,27 @@ fn of_a_medium_that_is_pulled_out_nothing_is_released() -> Result<()> {
     let Err(fault) = ended else { bail!("{ended:?}") };
     ensure!(matches!(fault, StationFault::MediumGone { found: 3, .. }), "{fault}");
     ensure!(scratch.released_names()?.is_empty(), "something was released");
+    Ok(())
+}
+
+#[test]
+fn however_a_reader_meets_that_the_medium_is_gone_nothing_is_released() -> Result<()> {
+    // Silence in the middle of a file; at once, before there is an inventory; one last place that cannot be read.
+    let (image, large) = volume()?;
+    let last = large.end - 1..large.end;
+    for behaviour in [
+        (large.start + 512 * 1_024..large.end, Behaviour::Stalls),
+        (0..512, Behaviour::Stalls),
+        (0..512, Behaviour::Defective),
+        (last, Behaviour::Defective),
+    ] {
+        let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
+        let policy = "[session]\nread_stall_seconds = 1\n";
+        let Some(ended) = pulled_out_with(&scratch, &clamd, policy, image.clone(), behaviour)? else { return Ok(()) };
+        let Err(fault) = ended else { bail!("{ended:?}") };
+        ensure!(matches!(fault, StationFault::MediumGone { .. }), "{fault}");
+        ensure!(scratch.released_names()?.is_empty(), "something was released");
+    }
     Ok(())
 }
 

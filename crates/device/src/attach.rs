@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::time::Duration;
 use wire::{MountAnswer, MountRefusal, MountRequest, WireError, receive_mount_answer, send_mount_request};
 
 /// Why a device is not attached.
@@ -30,6 +31,16 @@ pub enum AttachError {
     /// It hung up, or said what it cannot say.
     #[error("schleuse-mountd does not answer ({0}); its own messages say why")]
     Wire(WireError),
+    /// It is silent.
+    #[error(
+        "schleuse-mountd gave no answer about {device} within {seconds} s (session.read_stall_seconds); nothing was read. Pull the medium out and insert it again"
+    )]
+    Silent {
+        /// Which device.
+        device: String,
+        /// How long.
+        seconds: u32,
+    },
     /// It says no.
     #[error("schleuse-mountd refuses {device}: {refusal}")]
     Refused {
@@ -45,31 +56,39 @@ pub enum AttachError {
 
 /// A `schleuse-mountd` that can be asked.
 #[derive(Debug)]
-pub struct Mountd(Way);
+pub struct Mountd {
+    way: Way,
+    stall_seconds: u32,
+}
 
 #[derive(Debug)]
 enum Way {
     /// Started by this process; one question at a time.
-    Own(Mutex<Companion>),
+    Own {
+        program: PathBuf,
+        arguments: &'static [&'static str],
+        companion: Mutex<Option<Companion>>,
+    },
     Socket(PathBuf),
 }
 
 impl Mountd {
-    /// One that listens on a socket.
-    pub fn at(socket: &Path) -> Self {
-        Self(Way::Socket(socket.to_owned()))
+    /// One that listens on a socket, and may be silent for `stall_seconds` when asked something.
+    pub fn at(socket: &Path, stall_seconds: u32) -> Self {
+        Self { way: Way::Socket(socket.to_owned()), stall_seconds }
     }
 
-    /// One of this process's own; it must be root. `allow_virtual` lets it attach loop devices.
+    /// One of this process's own; it must be root. `allow_virtual` lets it attach loop devices. `stall_seconds` as above.
     ///
     /// # Errors
     /// When this process is not root, or the program cannot be started.
-    pub fn start(program: &Path, allow_virtual: bool) -> Result<Self, AttachError> {
+    pub fn start(program: &Path, allow_virtual: bool, stall_seconds: u32) -> Result<Self, AttachError> {
         if !rustix::process::geteuid().is_root() {
             return Err(AttachError::NoMountd);
         }
         let arguments: &[&str] = if allow_virtual { &["--allow-virtual"] } else { &[] };
-        start_mountd(program, arguments).map(|companion| Self(Way::Own(Mutex::new(companion)))).map_err(AttachError::Start)
+        let companion = Mutex::new(Some(start_mountd(program, arguments).map_err(AttachError::Start)?));
+        Ok(Self { way: Way::Own { program: program.to_owned(), arguments, companion }, stall_seconds })
     }
 
     /// The whole disk, read-only and open for nobody else, with its size in bytes. Blocking.
@@ -96,24 +115,40 @@ impl Mountd {
     }
 
     fn ask(&self, device: &str, request: &MountRequest) -> Result<(MountAnswer, Option<OwnedFd>), AttachError> {
-        let answered = match &self.0 {
-            Way::Own(companion) => {
-                let companion = companion.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                exchange(companion.channel().ok_or(AttachError::Wire(WireError::Ended))?, request)
+        let answered = match &self.way {
+            Way::Own { program, arguments, companion } => {
+                let mut place = companion.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                let companion = match place.take() {
+                    Some(companion) => companion,
+                    None => start_mountd(program, arguments).map_err(AttachError::Start)?,
+                };
+                let answered = self.exchange(companion.channel().ok_or(AttachError::Wire(WireError::Ended))?, request);
+                match &answered {
+                    Ok(_) => *place = Some(companion),
+                    // What it says later would be taken for the answer to the next question.
+                    Err(_) => companion.abandon(),
+                }
+                answered
             }
             Way::Socket(path) => {
                 let channel = UnixStream::connect(path).map_err(|source| AttachError::Connect { path: path.clone(), source })?;
-                exchange(&channel, request)
+                self.exchange(&channel, request)
             }
         };
-        match answered.map_err(AttachError::Wire)? {
+        let silent = |error: &WireError| matches!(error, WireError::Read(io) | WireError::Write(io) if matches!(io.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
+        match answered.map_err(|error| match error {
+            error if silent(&error) => AttachError::Silent { device: device.to_owned(), seconds: self.stall_seconds },
+            error => AttachError::Wire(error),
+        })? {
             (MountAnswer::Refused(refusal), _) => Err(AttachError::Refused { device: device.to_owned(), refusal }),
             other => Ok(other),
         }
     }
-}
 
-fn exchange(channel: &UnixStream, request: &MountRequest) -> Result<(MountAnswer, Option<OwnedFd>), WireError> {
-    send_mount_request(channel, request)?;
-    receive_mount_answer(channel)
+    fn exchange(&self, channel: &UnixStream, request: &MountRequest) -> Result<(MountAnswer, Option<OwnedFd>), WireError> {
+        let patience = Some(Duration::from_secs(self.stall_seconds.into()));
+        channel.set_read_timeout(patience).and_then(|()| channel.set_write_timeout(patience)).map_err(WireError::Read)?;
+        send_mount_request(channel, request)?;
+        receive_mount_answer(channel)
+    }
 }

@@ -77,5 +77,8 @@ fn comes_and_goes(name: &str, sysfs: &Path, allow_virtual: bool) -> bool {
     if parts.contains(&"virtual") {
         return allow_virtual && name.strip_prefix("loop").is_some_and(digits);
     }
-    under("usb") || under("mmc_host") || name.strip_prefix("sr").is_some_and(digits)
+    // An eMMC chip is a disk of the machine; a card says of itself that it is one.
+    let says_card = |disk: &Path| fs::read_to_string(disk.join("device/type")).is_ok_and(|kind| kind.trim() == "SD");
+    let is_card = || says_card(sysfs) || sysfs.parent().is_some_and(says_card);
+    under("usb") || (under("mmc_host") && is_card()) || name.strip_prefix("sr").is_some_and(digits)
 }

@@ -70,6 +70,15 @@ pub(crate) struct Stopped {
     pub(crate) gone: bool,
 }
 
+/// What reading has met so far.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    /// The inventory is complete.
+    pub(crate) inventoried: bool,
+    /// Something could not be read.
+    pub(crate) failed: bool,
+}
+
 /// Everything reading needs.
 #[derive(Debug)]
 pub(crate) struct Reading {
@@ -113,33 +122,41 @@ impl Reading {
     /// A medium that stalls, breaks or goes away, a limit, and a reader that dies of it end reading, not the session. A
     /// reader that breaks the protocol is not believed at all: that stops the session.
     pub(crate) fn run(&self, arrivals: &Sender<Arrival>) -> Result<(), StationFault> {
-        let mut inventoried = false;
-        let trouble = match self.read(arrivals, &mut inventoried) {
+        let mut met = Met::default();
+        let stopped = match self.read(arrivals, &mut met) {
+            // What could not be read of a medium that is gone was lost with it, though its reader came to the end.
+            Ok(()) if met.failed && self.gone() => self.stopped(Trouble::Failed(Failure::Read, 0), &met)?,
             Ok(()) => return Ok(()),
-            Err(trouble) => trouble,
+            Err(trouble) => self.stopped(trouble, &met)?,
         };
-        let stop = |reason, finding, gone| Stopped { reason, finding, inventoried, gone };
-        let finding = |code, detail: String| Finding::own(code, Effect::Undetermined, detail);
-        let stopped = match trouble {
+        Outlet::one(arrivals).send(Arrival::Stopped(stopped)).or(Err(StationFault::Internal("session ended")))
+    }
+
+    /// Why reading ended. A medium that is gone is the reason, whatever its reader met first: an error, silence, its own end.
+    fn stopped(&self, trouble: Trouble, met: &Met) -> Result<Stopped, StationFault> {
+        let stop = |reason, finding, gone| Stopped { reason, finding, inventoried: met.inventoried, gone };
+        let read_error = |detail: String| Finding::own(FindingCode::ReadError, Effect::Undetermined, detail);
+        Ok(match trouble {
             Trouble::Protocol(what) => return Err(self.failed(&format!("the reader broke the protocol ({what})"))),
             Trouble::Failed(Failure::Request, _) => return Err(StationFault::Internal("reader request")),
             Trouble::Failed(Failure::Read, offset) if self.gone() => {
-                stop(Reason::MediumGone, finding(FindingCode::ReadError, format!("at byte {offset}: the medium is gone")), true)
+                stop(Reason::MediumGone, read_error(format!("at byte {offset}: the medium is gone")), true)
             }
-            Trouble::Failed(Failure::Read, offset) => {
-                stop(Reason::ReadError, finding(FindingCode::ReadError, format!("at byte {offset}")), false)
-            }
+            Trouble::Failed(Failure::Read, offset) => stop(Reason::ReadError, read_error(format!("at byte {offset}")), false),
             Trouble::TimedOut("worker.silent_seconds", seconds) => {
-                let detail = format!("the medium gave nothing: session.read_stall_seconds = {seconds}");
-                stop(Reason::ReadError, finding(FindingCode::ReadError, detail), false)
+                let finding = read_error(format!("the medium gave nothing: session.read_stall_seconds = {seconds}"));
+                if self.gone() { stop(Reason::MediumGone, finding, true) } else { stop(Reason::ReadError, finding, false) }
             }
             other => {
                 let (reason, finding) = other.into_finding()?;
-                // Whatever became of the reader, what it did not bring was not read.
-                stop(if reason == Reason::Limit { reason } else { Reason::ReadError }, finding, false)
+                match reason {
+                    Reason::Limit => stop(reason, finding, false),
+                    _ if self.gone() => stop(Reason::MediumGone, finding, true),
+                    // Whatever became of the reader, what it did not bring was not read.
+                    _ => stop(Reason::ReadError, finding, false),
+                }
             }
-        };
-        Outlet::one(arrivals).send(Arrival::Stopped(stopped)).or(Err(StationFault::Internal("session ended")))
+        })
     }
 
     /// Whether the device behind the source is no longer there. An image or directory does not go away.
@@ -151,7 +168,7 @@ impl Reading {
         StationFault::Medium { source_path: self.shown.clone(), what: what.into() }
     }
 
-    fn read(&self, arrivals: &Sender<Arrival>, inventoried: &mut bool) -> Result<(), Trouble> {
+    fn read(&self, arrivals: &Sender<Arrival>, met: &mut Met) -> Result<(), Trouble> {
         let begun = match &self.device {
             None => {
                 let (file, kind, _) = open_source(&self.source).map_err(Trouble::Station)?;
@@ -159,13 +176,13 @@ impl Reading {
             }
             Some(device) => match device.attach().map_err(|what| Trouble::Station(self.failed(&what)))? {
                 Attached::Disk(disk) => self.ask_reader(disk, false),
-                Attached::Volumes(volumes) => return self.read_volumes(volumes, arrivals, inventoried),
+                Attached::Volumes(volumes) => return self.read_volumes(volumes, arrivals, met),
             },
         };
         let (mut reader, outlet) = (begun?, Outlet::one(arrivals));
-        let entries = self.inventory(&mut reader, &outlet)?;
-        *inventoried = true;
-        self.contents(&mut reader, &outlet, entries)
+        let entries = self.inventory(&mut reader, &outlet, met)?;
+        met.inventoried = true;
+        self.contents(&mut reader, &outlet, entries, met)
     }
 
     /// Starts a reader and asks it to read what is behind the descriptor.
@@ -183,7 +200,7 @@ impl Reading {
             reader.ask(&Request::ReadTree { max_entries, max_depth, max_file_bytes }, None)?;
             Ok(reader)
         } else {
-            let unlock = self.unlock(&mut limits);
+            let unlock = self.unlock(&mut limits).ok_or_else(|| Trouble::Station(self.failed("there are too many keys for it")))?;
             let mut reader = Conversation::start(&self.worker, Role::Read, &limits, day, None)?;
             reader.ask(&Request::ReadImage { max_entries, max_depth, max_file_bytes, unlock }, Some(source.as_fd()))?;
             Ok(reader)
@@ -191,7 +208,7 @@ impl Reading {
     }
 
     /// The keys with what they may cost; the reader gets the memory for that.
-    fn unlock(&self, worker: &mut WorkerPolicy) -> Unlock {
+    fn unlock(&self, worker: &mut WorkerPolicy) -> Option<Unlock> {
         let policy = &self.policy.unlock;
         let limits = UnlockLimits {
             max_kdf_memory_mib: policy.max_kdf_memory_mib,
@@ -206,8 +223,8 @@ impl Reading {
         Unlock::new(self.keys.clone(), limits)
     }
 
-    pub(crate) fn inventory(&self, reader: &mut Conversation, arrivals: &Outlet<'_>) -> Result<u32, Trouble> {
-        let (mut met, mut tries) = (0u32, 0u32);
+    pub(crate) fn inventory(&self, reader: &mut Conversation, arrivals: &Outlet<'_>, met: &mut Met) -> Result<u32, Trouble> {
+        let (mut entries_met, mut tries) = (0u32, 0u32);
         loop {
             let arrival = match reader.hear()? {
                 // Only that it lives; how many of them may come is bounded by `unlock.max_tries`.
@@ -230,15 +247,16 @@ impl Reading {
                     Arrival::Volume(volume, readable)
                 }
                 Heard::Answer(Answer::Entry { path, kind, size_bytes }) => {
-                    met += 1;
-                    if met > self.policy.session.max_items || path.is_empty() || path.len() > 2_000 {
+                    entries_met += 1;
+                    met.failed |= kind == EntryKind::Unreadable;
+                    if entries_met > self.policy.session.max_items || path.is_empty() || path.len() > 2_000 {
                         return Err(Trouble::Protocol("entry"));
                     }
                     Arrival::Entry { path: path.into_iter().map(Foreign::into_untrusted).collect(), kind, size_bytes }
                 }
-                Heard::Answer(Answer::InventoryEnd { entries, bytes }) if entries == met => {
+                Heard::Answer(Answer::InventoryEnd { entries, bytes }) if entries == entries_met => {
                     arrivals.send(Arrival::InventoryEnd { entries, bytes })?;
-                    return Ok(met);
+                    return Ok(entries_met);
                 }
                 _ => return Err(Trouble::Protocol("inventory")),
             };
@@ -246,7 +264,7 @@ impl Reading {
         }
     }
 
-    pub(crate) fn contents(&self, reader: &mut Conversation, arrivals: &Outlet<'_>, entries: u32) -> Result<(), Trouble> {
+    pub(crate) fn contents(&self, reader: &mut Conversation, arrivals: &Outlet<'_>, entries: u32, met: &mut Met) -> Result<(), Trouble> {
         let station = |error: spool::SpoolError| Trouble::Station(error.into());
         let mut total = arrivals.read.get();
         loop {
@@ -275,7 +293,10 @@ impl Reading {
             let content = match failure {
                 None => Ok(writer.finish().map_err(station)?),
                 Some(Failure::Read) if self.gone() => return Err(Trouble::Failed(Failure::Read, offset)),
-                Some(failure) => Err((failure, offset)),
+                Some(failure) => {
+                    met.failed |= failure == Failure::Read;
+                    Err((failure, offset))
+                }
             };
             arrivals.send(Arrival::Content { index, content })?;
         }

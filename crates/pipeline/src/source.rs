@@ -1,6 +1,6 @@
 //! A block device as a source. Who it is, and who opens it, is decided elsewhere; here is what the line needs of it.
 
-use crate::reading::{Arrival, Outlet, Reading};
+use crate::reading::{Arrival, Met, Outlet, Reading};
 use crate::workers::{Conversation, Trouble};
 use model::device::DeviceRecord;
 use model::report::Volume;
@@ -49,12 +49,7 @@ pub struct AttachedVolume {
 
 impl Reading {
     /// Reads mounted volumes: the inventories of all of them, then the content of one after another.
-    pub(crate) fn read_volumes(
-        &self,
-        volumes: Vec<AttachedVolume>,
-        arrivals: &Sender<Arrival>,
-        inventoried: &mut bool,
-    ) -> Result<(), Trouble> {
+    pub(crate) fn read_volumes(&self, volumes: Vec<AttachedVolume>, arrivals: &Sender<Arrival>, met: &mut Met) -> Result<(), Trouble> {
         let several = volumes.len() > 1;
         let mut outlet = Outlet::several(arrivals);
         let mut readers: Vec<(Conversation, u32, u32)> = Vec::new();
@@ -84,18 +79,18 @@ impl Reading {
             }
             let mut reader = self.ask_reader(root, true)?;
             let first = outlet.entries();
-            let met = self.inventory(&mut reader, &outlet)?;
-            readers.push((reader, first, met));
+            let entries = self.inventory(&mut reader, &outlet, met)?;
+            readers.push((reader, first, entries));
         }
         let max_items = self.policy.session.max_items;
         if outlet.entries() > max_items {
             return Err(Trouble::Failed(Failure::LimitEntries, max_items.into()));
         }
         outlet.end_inventory()?;
-        *inventoried = true;
-        for (mut reader, first, met) in readers {
+        met.inventoried = true;
+        for (mut reader, first, entries) in readers {
             outlet.first = first;
-            self.contents(&mut reader, &outlet, met)?;
+            self.contents(&mut reader, &outlet, entries, met)?;
         }
         Ok(())
     }

@@ -19,6 +19,7 @@ const OPEN_FILES: u64 = 32;
 pub struct Companion {
     child: Child,
     channel: Option<UnixStream>,
+    abandoned: bool,
 }
 
 /// Starts `program` with `arguments`, an empty environment, and one end of a socket as its standard input.
@@ -31,7 +32,7 @@ pub fn start_mountd(program: &Path, arguments: &[&str]) -> Result<Companion, San
     let mut command = Command::new(program);
     command.args(arguments).env_clear().current_dir("/").stdin(Stdio::from(OwnedFd::from(theirs))).stdout(Stdio::null());
     let child = command.spawn().map_err(|source| SandboxError::Start { path: program.to_owned(), source })?;
-    Ok(Companion { child, channel: Some(ours) })
+    Ok(Companion { child, channel: Some(ours), abandoned: false })
 }
 
 impl Companion {
@@ -39,13 +40,23 @@ impl Companion {
     pub const fn channel(&self) -> Option<&UnixStream> {
         self.channel.as_ref()
     }
+
+    /// Gives it up without waiting for it: it may hang in the kernel, on a device that does not answer.
+    pub fn abandon(mut self) {
+        self.channel = None;
+        // It may have ended already.
+        let _ = self.child.kill();
+        self.abandoned = true;
+    }
 }
 
 impl Drop for Companion {
     fn drop(&mut self) {
         self.channel = None;
-        // It ends at the end of its input; an error means that it has been collected.
-        let _ = self.child.wait();
+        if !self.abandoned {
+            // It ends at the end of its input; an error means that it has been collected.
+            let _ = self.child.wait();
+        }
     }
 }
 

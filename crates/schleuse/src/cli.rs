@@ -77,7 +77,8 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct Process {
-    /// Directory, raw image of a medium (FAT12/16/32, whole or in an MBR/GPT partition), or block device (/dev/sdX).
+    /// Directory, raw image of a medium (FAT, exFAT, NTFS, ext2/3/4, ISO 9660 or UDF, whole or in MBR/GPT partitions), or block
+    /// device (/dev/sdX).
     pub source: PathBuf,
     /// Socket of schleuse-mountd, which attaches devices [default: root starts one].
     #[arg(long, value_name = "SOCKET")]

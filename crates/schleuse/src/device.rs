@@ -42,8 +42,10 @@ pub fn named(source: &Path) -> anyhow::Result<Option<DeviceFacts>> {
 /// The `schleuse-mountd` to ask: at a socket, or one of this process's own.
 pub fn mountd(socket: Option<&Path>, policy: &Policy) -> anyhow::Result<Arc<Mountd>> {
     let mountd = match socket {
-        Some(path) => Mountd::at(path),
-        None if rustix::process::geteuid().is_root() => Mountd::start(&settings::mountd_program()?, policy.device.allow_virtual)?,
+        Some(path) => Mountd::at(path, policy.session.read_stall_seconds),
+        None if rustix::process::geteuid().is_root() => {
+            Mountd::start(&settings::mountd_program()?, policy.device.allow_virtual, policy.session.read_stall_seconds)?
+        }
         None => return Err(AttachError::NoMountd.into()),
     };
     Ok(Arc::new(mountd))

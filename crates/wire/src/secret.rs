@@ -83,10 +83,9 @@ pub struct Unlock {
 }
 
 impl Unlock {
-    /// The first [`MAX_SECRETS`] of these keys.
-    pub fn new(mut keys: Vec<Secret>, limits: UnlockLimits) -> Self {
-        keys.truncate(MAX_SECRETS);
-        Self { keys, limits }
+    /// These keys; `None` when they are more than [`MAX_SECRETS`].
+    pub fn new(keys: Vec<Secret>, limits: UnlockLimits) -> Option<Self> {
+        (keys.len() <= MAX_SECRETS).then_some(Self { keys, limits })
     }
 
     /// The keys, in the order given.
@@ -123,14 +122,15 @@ mod tests {
     fn secrets_are_bounded_and_never_shown() {
         assert!(Secret::new(Zeroizing::new(String::new())).is_none());
         assert!(Secret::new(Zeroizing::new("x".repeat(MAX_SECRET_BYTES + 1))).is_none());
-        let unlock = Unlock::new(vec![secret("Kennwort"); MAX_SECRETS + 3], UnlockLimits::default());
+        assert!(Unlock::new(vec![secret("Kennwort"); MAX_SECRETS + 1], UnlockLimits::default()).is_none());
+        let unlock = Unlock::new(vec![secret("Kennwort"); MAX_SECRETS], UnlockLimits::default()).unwrap();
         assert_eq!(unlock.keys().len(), MAX_SECRETS);
         assert!(!format!("{unlock:?}").contains("Kennwort"));
     }
 
     #[test]
     fn what_crosses_is_bounded_again() {
-        let unlock = Unlock::new(vec![secret("a"), secret("ü")], UnlockLimits { max_tries: 3, ..UnlockLimits::default() });
+        let unlock = Unlock::new(vec![secret("a"), secret("ü")], UnlockLimits { max_tries: 3, ..UnlockLimits::default() }).unwrap();
         let bytes = postcard::to_stdvec(&unlock).unwrap();
         assert_eq!(postcard::from_bytes::<Unlock>(&bytes).unwrap(), unlock);
         let many = postcard::to_stdvec(&(vec![secret("a"); MAX_SECRETS + 1], unlock.limits)).unwrap();

@@ -162,7 +162,9 @@ fn mbr_sector_bytes(window: &Window, first: &[u8; SECTOR_BYTES as usize], length
         let entries = mbr::primaries(first, length, sector_bytes);
         entries.iter().any(|entry| {
             let mut sector = [0u8; SECTOR_BYTES as usize];
-            window.read_exact_at(entry.offset_bytes, &mut sector).is_ok() && is_boot_sector(&sector)
+            let begins_there = window.read_exact_at(entry.offset_bytes, &mut sector).is_ok();
+            // LUKS On-Disk Format: its magic.
+            begins_there && (is_boot_sector(&sector) || sector.starts_with(b"LUKS\xBA\xBE") || starts_an_ext(window, entry.offset_bytes))
         })
     };
     if !begins(SECTOR_BYTES) && begins(LARGE_SECTOR_BYTES) { LARGE_SECTOR_BYTES } else { SECTOR_BYTES }
@@ -203,9 +205,13 @@ fn is_boot_sector(sector: &[u8; SECTOR_BYTES as usize]) -> bool {
 /// Whether the medium itself is a volume: FAT, exFAT and NTFS begin with a boot sector, and boot code may stand before one that
 /// begins further in, as ext (superblock at 1,024 bytes) and discs do.
 fn starts_a_file_system(window: &Window, first: &[u8; SECTOR_BYTES as usize]) -> bool {
+    is_boot_sector(first) || starts_an_ext(window, 0) || starts_a_disc(window)
+}
+
+/// Magic number in the superblock.
+fn starts_an_ext(window: &Window, offset_bytes: u64) -> bool {
     let mut magic = [0u8; 2];
-    let ext = window.read_exact_at(1_024 + 56, &mut magic).is_ok() && magic == [0x53, 0xEF];
-    is_boot_sector(first) || ext || starts_a_disc(window)
+    window.read_exact_at(offset_bytes.saturating_add(1_024 + 56), &mut magic).is_ok() && magic == [0x53, 0xEF]
 }
 
 fn long(bytes: &[u8], at: usize) -> Option<u32> {

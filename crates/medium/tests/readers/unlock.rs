@@ -70,7 +70,7 @@ pub fn keys(passwords: &[&str]) -> Vec<Secret> {
 
 pub fn try_unlock(image: File, passwords: &[&str], limits: UnlockLimits) -> (Sent, Result<(), ReadError>) {
     let mut frames = Vec::new();
-    let unlock = Unlock::new(keys(passwords), limits);
+    let unlock = Unlock::new(keys(passwords), limits).unwrap();
     let done = medium::image::unlock_image(image, LIMITS, &unlock, &mut FrameWriter::new(&mut frames));
     (Sent::of(&frames), done)
 }

@@ -36,7 +36,7 @@ struct Outcomes {
 
 fn look(image: &File) -> bool {
     let mut frames = Vec::new();
-    let unlock = Unlock::new(keys(&["falsch", PASSWORD]), UNLOCK);
+    let unlock = Unlock::new(keys(&["falsch", PASSWORD]), UNLOCK).unwrap();
     medium::image::unlock_image(image.try_clone().unwrap(), LIMITS, &unlock, &mut FrameWriter::new(&mut frames)).unwrap();
     let sent = Sent::of(&frames);
     assert!(!sent.entries.is_empty(), "a volume without a line");

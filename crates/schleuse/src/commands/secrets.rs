@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 /// None at all, too many, one that is too long, or one that is not UTF-8: a [`ConfigurationError`] that does not show it.
 pub fn from_stdin() -> anyhow::Result<Vec<Secret>> {
     let input = stdin();
-    let _quiet = Quiet::begin(&input);
+    let _quiet = Quiet::begin(&input)?;
     let mut secrets = Vec::new();
     while let Some(line) = line(&input)? {
         if secrets.len() == MAX_SECRETS {
@@ -61,16 +61,17 @@ fn line(input: &Stdin) -> anyhow::Result<Option<Secret>> {
 struct Quiet<'a>(&'a Stdin, Option<Termios>);
 
 impl<'a> Quiet<'a> {
-    fn begin(input: &'a Stdin) -> Self {
-        let before = isatty(input).then(|| tcgetattr(input).ok()).flatten();
+    fn begin(input: &'a Stdin) -> anyhow::Result<Self> {
+        // What cannot be typed unseen is not asked for.
+        let loud = "the terminal cannot be kept from showing what is typed; hand the keys over through a pipe or file";
+        let before = isatty(input).then(|| tcgetattr(input).context(loud)).transpose()?;
         if let Some(before) = &before {
-            eprintln!("Passwords or recovery keys for encrypted volumes, one a line, then an empty line (nothing is shown):");
             let mut quiet = before.clone();
             quiet.local_modes.remove(LocalModes::ECHO);
-            // A terminal that cannot be told still takes the line.
-            let _ = tcsetattr(input, OptionalActions::Now, &quiet);
+            tcsetattr(input, OptionalActions::Now, &quiet).context(loud)?;
+            eprintln!("Passwords or recovery keys for encrypted volumes, one a line, then an empty line (nothing is shown):");
         }
-        Self(input, before)
+        Ok(Self(input, before))
     }
 }
 
