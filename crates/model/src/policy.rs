@@ -9,7 +9,7 @@ mod release;
 mod review;
 
 pub use evidence::{CanaryPolicy, SiemFormat, SiemPolicy, SiemTransport};
-pub use release::{ReleasePolicy, RoutePolicy, TargetPlace};
+pub use release::{FOLDER_WORDS, ReleasePolicy, RoutePolicy, TargetPlace};
 pub use review::{RetentionPolicy, ReviewPolicy};
 
 /// The whole policy of a station. `Policy::default()` is the strictest one that is shipped.

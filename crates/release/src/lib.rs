@@ -3,16 +3,23 @@
 //! **Invariants:** only artefacts of a sanitised item get in (I1: [`ReleaseTicket`]); a release appears by rename, whole
 //! (I8); what lies in it is what the manifest says (I9).
 
+mod deliver;
 mod folder;
 mod manifest;
 mod names;
 mod people;
+mod process;
+mod route;
+pub mod target;
 mod verify;
 
+pub use deliver::{Delivered, deliver, partial_name, withdraw};
 pub use folder::{Release, ReleaseError, ReleaseTicket, Sealed, open_target, remove_leftovers};
 pub use manifest::{MANIFEST, Manifest, Purpose, SIGNATURE};
 pub use names::OutputNames;
 pub use people::{Language, report_pdf};
+pub use process::ProcessError;
+pub use route::{RouteError, folder_of, groups_of, route};
 pub use verify::{ReleaseFault, VerifiedRelease, verify_folder, verify_release};
 
 /// Where the files of a medium lie in a release.
