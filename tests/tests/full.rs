@@ -1,5 +1,5 @@
-//! A full disk, wherever it is: the session ends as a fault of the station that names the place, nothing unverified is on
-//! the share, and once there is room again the station goes on as if nothing had been.
+//! A full disk, wherever it is: the session ends as a fault of the station that names the place (a full share: its release
+//! waits), nothing unverified is on the share, and once there is room again the station goes on as if nothing had been.
 //!
 //! The full disk is a small tmpfs in a mount namespace of the test's own; making one takes root, as continuous integration
 //! has it.
@@ -30,7 +30,7 @@ session "$MEDIUM" full
 mount -o remount,size=256m "$PLACE" || exit 97
 session "$MEDIUM" after
 ls -A "$RELEASE" >"$OUT/share"
-ls -A "$STATE/spool" "$STATE/sessions" >"$OUT/left"
+ls -A "$STATE/spool" "$STATE/sessions" "$STATE/outbox" >"$OUT/left"
 "#;
 
 fn medium(scratch: &Scratch) -> Result<std::path::PathBuf> {
@@ -45,8 +45,24 @@ fn medium(scratch: &Scratch) -> Result<std::path::PathBuf> {
     Ok(dir)
 }
 
-/// One place runs full with `room_kib` left; the fault must say `named`.
-fn runs_full(place: &str, room_kib: u32, named: &str) -> Result<()> {
+/// How a session ends that finds a place full.
+struct FullEnd {
+    /// Exit status.
+    status: &'static str,
+    /// Where it is said: what the program wrote there must contain `named`.
+    said_in: &'static str,
+    named: &'static str,
+    /// Releases on the share when there is room again: the tiny session, the one after, and perhaps the one that waited.
+    releases: usize,
+}
+
+/// A fault of the station that names the place: the session is void.
+const fn fault(named: &'static str) -> FullEnd {
+    FullEnd { status: "3", said_in: "full.err", named, releases: 2 }
+}
+
+/// One place runs full with `room_kib` left.
+fn runs_full(place: &str, room_kib: u32, end: &FullEnd) -> Result<()> {
     if !rustix::process::geteuid().is_root() {
         println!("not root: no small file system can be mounted here");
         return Ok(());
@@ -55,7 +71,7 @@ fn runs_full(place: &str, room_kib: u32, named: &str) -> Result<()> {
     let (medium, tiny, out) = (medium(&scratch)?, scratch.one_text_file("tiny")?, scratch.path("out"));
     fs::create_dir(&out)?;
     fs::create_dir(scratch.state())?;
-    fs::write(scratch.path("policy.toml"), "[session]\nmin_free_bytes = 0\n")?;
+    fs::write(scratch.path("policy.toml"), "[session]\nmin_free_bytes = 0\n[release]\nmin_free_bytes = 0\n")?;
     let mut script = command("unshare");
     script.args(["--mount", "--propagation", "private", "bash", "-c", SCRIPT]);
     script.env("PLACE", scratch.path(place)).env("ROOM", room_kib.to_string()).env("SCHLEUSE", program("schleuse")?);
@@ -65,17 +81,17 @@ fn runs_full(place: &str, room_kib: u32, named: &str) -> Result<()> {
     ensure!(ended.status == 0, "{ended:?}");
     let said = |name: &str| text(&out, name);
     ensure!(said("begun.status")? == "0", "{}", said("begun.err")?);
-    ensure!(said("full.status")? == "3", "not a fault of the station: {} {}", said("full.status")?, said("full.err")?);
-    ensure!(said("full.err")?.contains(named), "`{named}` is not named: {}", said("full.err")?);
+    ensure!(said("full.status")? == end.status, "{} {}", said("full.status")?, said("full.err")?);
+    ensure!(said(end.said_in)?.contains(end.named), "`{}` is not named: {}", end.named, said(end.said_in)?);
     ensure!(said("after.status")? == "10", "{} {}", said("after.status")?, said("after.err")?);
     for step in ["begun", "full", "after"] {
         ensure!(!out.join(format!("{step}.unverified")).exists(), "{step}: {}", said(&format!("{step}.unverified"))?);
         // With no room at all the chain cannot be looked at to its end only where it is what is full.
         ensure!(step == "full" || said(&format!("{step}.audit-status"))? == "0", "{step}: {}", said(&format!("{step}.audit"))?);
     }
-    // The tiny session and the one after: nothing of the one that failed, hidden or not.
+    // Nothing of one that failed, hidden or not.
     let share = said("share")?;
-    ensure!(share.lines().count() == 2 && share.lines().all(|name| !name.starts_with('.')), "{share}");
+    ensure!(share.lines().count() == end.releases && share.lines().all(|name| !name.starts_with('.')), "{share}");
     let left = said("left")?;
     ensure!(left.lines().all(|line| line.is_empty() || line.ends_with(':')), "{left}");
     Ok(())
@@ -88,20 +104,22 @@ fn text(out: &Path, name: &str) -> Result<String> {
 
 #[test]
 fn a_full_spool() -> Result<()> {
-    runs_full("state/spool", 256, "/state/spool")
+    runs_full("state/spool", 256, &fault("/state/spool"))
 }
 
 #[test]
 fn a_full_share() -> Result<()> {
-    runs_full("release", 256, "/release")
+    // Nothing is lost: the release waits, and the next start delivers it.
+    let waits = FullEnd { status: "6", said_in: "full.out", named: "WAITS for its target", releases: 3 };
+    runs_full("release", 256, &waits)
 }
 
 #[test]
 fn a_full_audit_directory() -> Result<()> {
-    runs_full("state/audit", 12, "/state/audit")
+    runs_full("state/audit", 12, &fault("/state/audit"))
 }
 
 #[test]
 fn a_full_quarantine() -> Result<()> {
-    runs_full("state/quarantine", 256, "/state/quarantine")
+    runs_full("state/quarantine", 256, &fault("/state/quarantine"))
 }

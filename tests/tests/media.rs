@@ -182,7 +182,7 @@ fn pulled_out_with(
     let settings = settings(policy)?;
     fs::create_dir_all(scratch.release())?;
     let device: Arc<dyn DeviceSource> = Arc::new(Pulled(stick.image()));
-    let order = Order { source: stick.image(), device: Some(device), release_to: scratch.release(), owner: None, keys: Vec::new() };
+    let order = Order { source: stick.image(), device: Some(device), release_to: scratch.release().into(), owner: None, keys: Vec::new() };
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {

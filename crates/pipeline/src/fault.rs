@@ -33,6 +33,9 @@ pub enum StationFault {
     /// The release target.
     #[error(transparent)]
     Release(#[from] release::ReleaseError),
+    /// The outbox no longer holds what was sealed.
+    #[error(transparent)]
+    Outbox(release::target::TargetError),
     /// The audit chain.
     #[error(transparent)]
     Audit(#[from] audit::AuditError),

@@ -1,14 +1,16 @@
 //! The journal of a running session: one small file, there as long as the session is open (I8).
 //!
-//! After a crash the files that are still there name the sessions to void: their half-written release is removed, their
-//! holds stay, and the audit chain says what happened.
+//! After a crash the files that are still there name the sessions to finish or to void: a release that lies in the outbox is
+//! delivered; without one the session is void, its holds stay, and the audit chain says what happened. A session whose target
+//! is away keeps its journal until its release is there.
 
 use crate::fault::StationFault;
+use crate::outbox::ReleaseTo;
 use serde::{Deserialize, Serialize};
 use spool::{sync_dir, write_durably};
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Extension of files in the folder that are no journals.
 const ASIDE: &str = "unreadable";
@@ -19,10 +21,10 @@ pub struct Journal {
     /// Session.
     pub session: String,
     /// Where its release goes.
-    pub release_to: PathBuf,
-    /// Inode of that folder when the session began: another one at the restart is another file system, or none (a share that
-    /// is not mounted), and says nothing about the release.
-    pub release_inode: u64,
+    pub release_to: ReleaseTo,
+    /// Inode of that folder when the session began, where it is a folder: another one later is another file system, or none (a
+    /// share that is not mounted).
+    pub release_inode: Option<u64>,
 }
 
 /// What sessions that never ended left behind.
@@ -62,6 +64,12 @@ impl Journal {
         fs::rename(&partial, &path).map_err(state)?;
         sync_dir(dir).map_err(state)?;
         Ok(AtWork { _lock: lock })
+    }
+
+    /// Takes a session over that nobody is at work on; `None` when somebody is, or it has ended.
+    pub fn claim(dir: &Path, session: &str) -> Option<AtWork> {
+        let lock = File::open(dir.join(format!("{session}.json"))).ok()?;
+        lock.try_lock().ok().map(|()| AtWork { _lock: lock })
     }
 
     /// Removes the journal of a session that ended.
@@ -122,11 +130,12 @@ impl Journal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::path::PathBuf;
 
     #[test]
     fn a_damaged_journal_is_set_aside_and_a_half_written_one_removed() {
         let dir = tempfile::tempdir().unwrap();
-        let journal = Journal { session: "s1".into(), release_to: "/srv/out".into(), release_inode: 2 };
+        let journal = Journal { session: "s1".into(), release_to: PathBuf::from("/srv/out").into(), release_inode: Some(2) };
         let at_work = Journal::open(dir.path(), &journal).unwrap();
         assert_eq!(Journal::left(dir.path()).unwrap().at_work, ["s1"]);
         drop(at_work);

@@ -11,6 +11,7 @@ pub mod fault;
 pub mod journal;
 pub mod line;
 mod names;
+mod outbox;
 pub mod progress;
 mod reading;
 mod record;
@@ -24,6 +25,7 @@ pub mod workers;
 
 pub use alone::{ReadAlone, read_alone};
 pub use fault::StationFault;
+pub use outbox::{Delivery, ReleaseTo, Waiting};
 pub use progress::{Progress, Quiet};
 pub use record::{Recorder, STATION};
 pub use session::{Finished, Order, process};

@@ -4,6 +4,7 @@ use crate::fault::StationFault;
 use crate::journal::Journal;
 use crate::line::{Ended, Line};
 use crate::names::{Mapped, Names};
+use crate::outbox::ReleaseTo;
 use crate::progress::Progress;
 use crate::reading::{Reading, SourceKind, Stopped, kind_of_source};
 use crate::source::DeviceSource;
@@ -47,7 +48,7 @@ pub struct Order {
     /// The block device behind `source`, judged and admitted; nothing but this opens it.
     pub device: Option<Arc<dyn DeviceSource>>,
     /// Where the release goes.
-    pub release_to: PathBuf,
+    pub release_to: ReleaseTo,
     /// Whose medium it is: the name the directory (Active Directory) knows the person by. It decides where the release goes.
     pub owner: Option<String>,
     /// Passwords and recovery keys for encrypted volumes of the medium; they go to the reader and nowhere else.
@@ -81,24 +82,31 @@ pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progres
     let (kind, size_bytes) = kind_of_source(order)?;
     let session = new_session_id(station)?;
     let sessions = station.paths.sessions();
-    let release_inode = release::open_target(&order.release_to)?;
+    let release_inode = match &order.release_to {
+        ReleaseTo::Folder(path) => Some(release::open_target(path)?),
+        ReleaseTo::Target { .. } => None,
+    };
     let journal = Journal { session: session.clone(), release_to: order.release_to.clone(), release_inode };
     let _at_work = Journal::open(&sessions, &journal)?;
     station.transitions.reached(Transition::JournalWritten);
-    let run = Session::begin(station, order, session.clone(), kind, size_bytes, engines, progress);
+    let run = Session::begin(station, order, journal, kind, size_bytes, engines, progress);
     let done = match run {
         Ok(run) => run.finish().await,
         Err(fault) => Err(fault),
     };
+    let sealed = station.is_sealed(&session);
     if let Err(fault) = &done {
         station.recorder.note(Some(&session), events::STATION_FAULT, json!({ "fault": fault.to_string() }));
+    }
+    // A release in the outbox is finished: whatever failed after that, it is delivered, by a later start if need be.
+    if done.is_err() && !sealed {
         station.recorder.note(Some(&session), events::SESSION_VOIDED, json!({ "cause": "station fault" }));
     }
     // A chain that cannot be written is itself the fault to report, unless there is one already.
     let closed = match station.recorder.close_session(&session).await {
         Ok(_) => {
             station.transitions.reached(Transition::AuditClosed);
-            Journal::close(&sessions, &session).inspect(|()| station.transitions.reached(Transition::JournalClosed))
+            end_journal(station, &session, &done)
         }
         Err(fault) => Err(fault),
     };
@@ -106,6 +114,19 @@ pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progres
         (Err(fault), _) | (Ok(_), Err(fault)) => Err(fault),
         (Ok(finished), Ok(())) => Ok(finished),
     }
+}
+
+/// Removes the journal, unless the release waits: then it is what a later delivery goes by.
+fn end_journal(station: &Station, session: &str, done: &Result<Finished, StationFault>) -> Result<(), StationFault> {
+    match done {
+        Ok(Finished { waiting: Some(_), .. }) => return Ok(()),
+        Err(_) if station.is_sealed(session) => return Ok(()),
+        Ok(_) => station.clear_outbox(session)?,
+        Err(_) => {}
+    }
+    Journal::close(&station.paths.sessions(), session)?;
+    station.transitions.reached(Transition::JournalClosed);
+    Ok(())
 }
 
 /// `YYYYMMDD-HHMMSS-xxxxxx`: readable, sorted by time, unique by six random hexadecimal digits.
@@ -128,6 +149,7 @@ fn rfc3339(station: &Station) -> String {
 struct Session<'a> {
     station: &'a Station,
     order: &'a Order,
+    journal: Journal,
     id: String,
     started: String,
     medium: Medium,
@@ -155,13 +177,14 @@ impl<'a> Session<'a> {
     fn begin(
         station: &'a Station,
         order: &'a Order,
-        id: String,
+        journal: Journal,
         kind: SourceKind,
         size_bytes: Option<u64>,
         engines: Arc<Vec<Box<dyn Engine>>>,
         progress: Arc<dyn Progress>,
     ) -> Result<Self, StationFault> {
         let settings = Arc::clone(&station.settings);
+        let id = journal.session.clone();
         let spool = Arc::new(Spool::create(&station.paths.spool(), &id, settings.policy.session.max_spool_bytes)?);
         let inspectors = InspectorPool::new(station.worker.clone(), Arc::clone(&settings.rules), &settings.policy);
         // Started now, so that rules that do not compile stop the session before anything is read.
@@ -216,6 +239,7 @@ impl<'a> Session<'a> {
         let session = Self {
             station,
             order,
+            journal,
             started: rfc3339(station),
             medium,
             engines: stamps,
@@ -247,7 +271,7 @@ impl<'a> Session<'a> {
     }
 
     fn note_beginning(&self) {
-        self.note(events::SESSION_OPENED, json!({ "release_to": model::escape_text(&self.order.release_to.to_string_lossy()) }));
+        self.note(events::SESSION_OPENED, json!({ "release_to": self.order.release_to.shown(), "owner": self.order.owner }));
         self.note(events::MEDIUM_ATTACHED, json!(self.medium));
         self.note(events::POLICY_IN_FORCE, json!({ "sha256": self.station.settings.policy_sha256 }));
         self.note(events::ENGINES_IN_FORCE, json!(self.engines));

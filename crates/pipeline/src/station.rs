@@ -54,6 +54,10 @@ impl StatePaths {
     pub fn sessions(&self) -> PathBuf {
         self.root.join("sessions")
     }
+    /// Finished releases on their way.
+    pub fn outbox(&self) -> PathBuf {
+        self.root.join("outbox")
+    }
     /// Reviewers' public keys.
     pub fn reviewers(&self) -> PathBuf {
         self.root.join("keys/reviewers")

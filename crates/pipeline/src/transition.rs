@@ -65,7 +65,7 @@ transitions! {
     MembersTaken,
     /// Every item ended, and the sums add up.
     Reconciled,
-    /// The hidden folder of the release is there.
+    /// The hidden folder of the release is there, in the outbox.
     ReleaseBegun,
     /// An item's artefacts lie in the hidden folder.
     ArtefactsWritten,
@@ -73,12 +73,16 @@ transitions! {
     ItemsRecorded,
     /// The report lies in the hidden folder.
     ReportWritten,
-    /// Manifest and signature lie in the hidden folder, everything is synced; it is still hidden.
+    /// Manifest and signature lie in the hidden folder of the outbox, everything is synced.
     ReleaseSealed,
-    /// The release is visible; that is not on record.
+    /// The release lies in the outbox under its name; nothing of it is on its target.
+    ReleaseQueued,
+    /// The release is visible on its target; that is not on record.
     ReleasePublished,
     /// The end of the session is on record with a signed checkpoint; its journal is still there.
     AuditClosed,
+    /// The release has left the outbox.
+    OutboxCleared,
     /// The journal is gone: the session is over.
     JournalClosed,
 }

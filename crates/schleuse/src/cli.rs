@@ -22,6 +22,8 @@ const EXIT_STATUS: &str = "Exit status:
   2   usage or configuration
   3   station fault; nothing unverified was released
   4   `process`: the device policy refuses the device; nothing of it was read
+  6   `process`: the session reconciled, and its release waits in the outbox because its target is away;
+      `release deliver`: some still wait
   10  `process`: the session reconciled and something was withheld or could not be read";
 
 /// Where the station keeps its state.
@@ -34,6 +36,18 @@ pub struct State {
     /// Print JSON for machines.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where releases go.
+#[derive(Debug, Args)]
+pub struct DestinationArgs {
+    /// Where releases go; each becomes a folder named after its session. Where the policy has routes (release.routes), they
+    /// decide instead.
+    #[arg(long, value_name = "DIR")]
+    pub release_to: Option<PathBuf>,
+    /// Whose medium it is, as the name service (Active Directory) knows the person; the groups decide where the release goes.
+    #[arg(long, value_name = "USER")]
+    pub owner: Option<String>,
 }
 
 /// Which policy and rules are in force.
@@ -59,6 +73,9 @@ pub enum Command {
     /// Look at what is held.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Releases that wait for their target.
+    #[command(subcommand)]
+    Release(Release),
     /// Check a release: signature, hashes, missing and extra files.
     VerifyRelease(VerifyRelease),
     /// Overwrite a retired medium, read it back, format it, and certify it.
@@ -83,9 +100,8 @@ pub struct Process {
     /// Socket of schleuse-mountd, which attaches devices [default: root starts one].
     #[arg(long, value_name = "SOCKET")]
     pub mountd: Option<PathBuf>,
-    /// Where releases go; each becomes a folder named after its session.
-    #[arg(long, value_name = "DIR")]
-    pub release_to: PathBuf,
+    #[command(flatten)]
+    pub destination: DestinationArgs,
     /// The ClamAV daemon: auto, unix:PATH or tcp:HOST:PORT.
     #[arg(long, value_name = "ADDRESS", default_value = "auto")]
     pub clamd: ClamdAddress,
@@ -104,9 +120,8 @@ pub struct Process {
 
 #[derive(Debug, Args)]
 pub struct Watch {
-    /// Where releases go; each becomes a folder named after its session.
-    #[arg(long, value_name = "DIR")]
-    pub release_to: PathBuf,
+    #[command(flatten)]
+    pub destination: DestinationArgs,
     /// Socket of schleuse-mountd, which attaches devices [default: root starts one].
     #[arg(long, value_name = "SOCKET")]
     pub mountd: Option<PathBuf>,
@@ -179,6 +194,25 @@ pub enum Quarantine {
     Show {
         /// The hold, as `quarantine list` names it.
         hold: String,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Release {
+    /// List releases that wait in the outbox for their target.
+    List {
+        #[command(flatten)]
+        state: State,
+    },
+    /// Try to deliver every release that waits. Exit status 6 when some still do.
+    Deliver {
+        /// The ClamAV daemon: auto, unix:PATH or tcp:HOST:PORT.
+        #[arg(long, value_name = "ADDRESS", default_value = "auto")]
+        clamd: ClamdAddress,
+        #[command(flatten)]
+        policy: PolicyFile,
         #[command(flatten)]
         state: State,
     },

@@ -2,8 +2,9 @@
 
 use crate::estimate::{Figures, about};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::report::{ItemLine, Outcome, SessionReport};
+use model::report::{ItemLine, Outcome};
 use model::{Reason, escape_text};
+use pipeline::Finished;
 use pipeline::Progress;
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
@@ -106,7 +107,8 @@ fn bytes_text(bytes: u64) -> String {
 }
 
 /// The session as a table: what came out, what did not and why, the sums, where things lie.
-pub fn session_table(report: &SessionReport, folder: &Path, state: &Path) -> String {
+pub fn session_table(finished: &Finished, state: &Path) -> String {
+    let report = &finished.report;
     let mut text = String::new();
     let widest = report.items.iter().map(|i| i.path.chars().count()).max().unwrap_or(0).clamp(20, 64);
     for (outcome, title) in [(Outcome::Released, "RELEASED"), (Outcome::Withheld, "WITHHELD"), (Outcome::Unreadable, "UNREADABLE")] {
@@ -127,7 +129,11 @@ pub fn session_table(report: &SessionReport, folder: &Path, state: &Path) -> Str
         "\n{} found = {} released + {} withheld + {} unreadable + {} structural",
         t.found, t.released, t.withheld, t.unreadable, t.structural
     );
-    let _ = writeln!(text, "release     {}", escape_text(&folder.to_string_lossy()));
+    let _ = writeln!(text, "release     {}", finished.place);
+    if let Some(why) = &finished.waiting {
+        let _ = writeln!(text, "            WAITS for its target: {why}");
+        let _ = writeln!(text, "            `schleuse release deliver` tries again, and so does every start.");
+    }
     let _ = writeln!(text, "quarantine  {}", escape_text(&state.join("quarantine").to_string_lossy()));
     text
 }

@@ -84,8 +84,13 @@ fn run() -> Result<u8> {
     };
     let striking = Arc::new(Striking { stroke, counts: Mutex::default() });
     let transitions: Arc<dyn Transitions> = Arc::<Striking>::clone(&striking);
-    let order =
-        Order { source: PathBuf::from(source).canonicalize()?, device: None, release_to: release_to.into(), owner: None, keys: Vec::new() };
+    let order = Order {
+        source: PathBuf::from(source).canonicalize()?,
+        device: None,
+        release_to: PathBuf::from(release_to).into(),
+        owner: None,
+        keys: Vec::new(),
+    };
     let worker = e2e::program("schleuse-worker")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let finished = runtime.block_on(async {

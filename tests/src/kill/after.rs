@@ -52,11 +52,14 @@ impl Death {
         let in_session = (Transition::JournalWritten..Transition::JournalClosed).contains(&at);
         ensure!(self.open.is_some() == (in_session || prepared), "{self:?}");
         ensure!(self.visible.len() == usize::from(at >= Transition::ReleasePublished), "{self:?}");
-        let hidden = hidden(&rig.scratch)?.len();
-        ensure!(
-            hidden
-                == usize::from((Transition::ReleaseBegun..Transition::ReleasePublished).contains(&at) || at == Transition::RecoveryBegun)
-        );
+        // Delivery has no transition of its own in its middle: nothing of it is hidden on the share at any.
+        ensure!(hidden(&rig.scratch)?.is_empty());
+        let queued = entries(&outbox(&rig.scratch))?;
+        let half_written = (Transition::ReleaseBegun..Transition::ReleaseQueued).contains(&at) || at == Transition::RecoveryBegun;
+        let whole = (Transition::ReleaseQueued..Transition::OutboxCleared).contains(&at) || at == Transition::RecoveryRecorded;
+        ensure!(queued.len() == usize::from(half_written || whole), "{queued:?}");
+        let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        ensure!(queued.iter().all(|path| is_hidden(path) == half_written), "{queued:?}");
         Ok(())
     }
 }
@@ -65,7 +68,7 @@ impl Death {
 pub(super) fn check(rig: &mut Rig, death: &Death, moment: Moment) -> Result<SessionEnd> {
     let scratch = &rig.scratch;
     ensure!(hidden(scratch)?.is_empty(), "{:?}", hidden(scratch)?);
-    for dir in ["spool", "sessions"] {
+    for dir in ["spool", "sessions", "outbox"] {
         let left = entries(&scratch.state().join(dir))?;
         ensure!(left.is_empty(), "{left:?}");
     }
@@ -154,6 +157,10 @@ fn new_releases(rig: &mut Rig) -> Result<Vec<String>> {
     }
     rig.known.extend(names.iter().cloned());
     Ok(names)
+}
+
+fn outbox(scratch: &Scratch) -> PathBuf {
+    scratch.state().join("outbox")
 }
 
 pub(super) fn report_in(folder: &Path) -> Result<SessionReport> {

@@ -2,6 +2,7 @@
 
 use super::{Accounted, Session, rfc3339};
 use crate::fault::StationFault;
+use crate::outbox::Delivery;
 use crate::transition::Transition;
 use crate::workers;
 use audit::events;
@@ -11,7 +12,6 @@ use model::report::{ItemLine, Outcome, Output, SCHEMA, SessionReport, Totals};
 use model::{Item, Reason};
 use release::{FILES, Language, OutputNames, REPORT_DE, REPORT_EN, REPORT_JSON, Release, ReleaseTicket, report_pdf};
 use serde_json::json;
-use std::path::PathBuf;
 use wire::VerifyKind;
 
 /// A session that reconciled.
@@ -19,14 +19,17 @@ use wire::VerifyKind;
 pub struct Finished {
     /// The report, as it lies in the release.
     pub report: SessionReport,
-    /// The release folder.
-    pub folder: PathBuf,
+    /// Where the release is, as people know it; where it waits, the folder of the outbox.
+    pub place: String,
+    /// Why the release is not on its target yet, where it waits.
+    pub waiting: Option<String>,
 }
 
 impl Session<'_> {
     pub(super) async fn close(mut self) -> Result<Finished, StationFault> {
         let lines = std::mem::take(&mut self.lines);
-        let mut release = Release::begin(&self.order.release_to, &self.id)?;
+        let outbox = self.station.paths.outbox();
+        let mut release = Release::begin(&outbox, &self.id)?;
         self.reached(Transition::ReleaseBegun);
         let mut names = OutputNames::default();
         let mut items = Vec::with_capacity(lines.len());
@@ -65,11 +68,21 @@ impl Session<'_> {
         self.reached(Transition::ReportWritten);
         let sealed = release.seal(&self.station.key)?;
         self.reached(Transition::ReleaseSealed);
-        let folder = sealed.publish()?;
-        self.reached(Transition::ReleasePublished);
-        self.note(events::SESSION_RELEASED, json!({ "folder": model::escape_text(&folder.to_string_lossy()) }));
+        let queued = sealed.publish()?;
+        self.reached(Transition::ReleaseQueued);
+        let (place, waiting) = match self.station.deliver_session(&self.journal).await? {
+            Delivery::Done(delivered) => {
+                self.reached(Transition::ReleasePublished);
+                self.station.note_delivered(&self.id, &delivered);
+                (format!("{}/{}", self.journal.release_to.shown(), self.id), None)
+            }
+            Delivery::Waiting(why) => {
+                self.note(events::RELEASE_WAITING, json!({ "target": self.journal.release_to.shown(), "why": why }));
+                (model::escape_text(&queued.to_string_lossy()), Some(why))
+            }
+        };
         self.note(events::SESSION_CLOSED, json!(report.totals));
-        Ok(Finished { report, folder })
+        Ok(Finished { report, place, waiting })
     }
 
     /// Puts an item's artefacts into the release and gives its line.

@@ -4,6 +4,7 @@ mod doctor;
 mod look;
 mod media;
 mod process;
+mod release;
 mod rules;
 mod secrets;
 mod watch;
@@ -18,6 +19,8 @@ use pipeline::StationFault;
 pub const USAGE: u8 = 2;
 /// Exit status of station faults.
 pub const FAULT: u8 = 3;
+/// Exit status of a session whose release waits for its target.
+pub const WAITING: u8 = 6;
 /// Exit status of a device that the policy refuses.
 pub const REFUSED: u8 = 4;
 
@@ -31,6 +34,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         }
         Command::Quarantine(Quarantine::List { session, state }) => look::quarantine_list(session.as_deref(), state),
         Command::Quarantine(Quarantine::Show { hold, state }) => look::quarantine_show(hold, state),
+        Command::Release(what) => release::run(what),
         Command::VerifyRelease(what) => look::verify_release(what),
         Command::Wipe(order) => wipe::run(order),
         Command::VerifyCertificate(what) => look::verify_certificate(what),

@@ -1,7 +1,8 @@
 //! `schleuse process`.
 
-use super::{print_json, secrets};
+use super::{WAITING, print_json, secrets};
 use crate::cli::Process;
+use crate::destination::{self, Destination};
 use crate::device;
 use crate::settings::{self, ConfigurationError};
 use crate::terminal;
@@ -19,12 +20,13 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
     let state = settings::state_dir(order.state.state.as_deref())?;
     let worker = settings::worker_program()?;
     let keys = if order.unlock_stdin { secrets::from_stdin()? } else { Vec::new() };
-    let mut job =
-        Order { source: source(&order.source)?, device: None, release_to: std::path::absolute(&order.release_to)?, owner: None, keys };
-    apart(&job.source, &job.release_to, "the release folder")?;
-    apart(&job.source, &state, "the state directory")?;
+    let source = source(&order.source)?;
+    if let Some(folder) = &order.destination.release_to {
+        apart(&source, &std::path::absolute(folder)?, "the release folder")?;
+    }
+    apart(&source, &state, "the state directory")?;
     let policy = settings.policy.clone();
-    let device = match device::named(&job.source)? {
+    let device = match device::named(&source)? {
         Some(facts) => Some((facts, device::mountd(order.mountd.as_deref(), &policy)?)),
         None => None,
     };
@@ -34,6 +36,10 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
         let station = Station::open(&state, worker, settings, order.clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
         warn_of_first_identity(&station);
+        let wanted = &order.destination;
+        let Destination { owner, release_to } =
+            destination::choose(&station, &policy.release, wanted.release_to.as_deref(), wanted.owner.as_deref()).await?;
+        let mut job = Order { source, device: None, release_to, owner, keys };
         if let Some((facts, mountd)) = device {
             job.device = Some(device::admit(&station, &policy, facts, &mountd).await?);
         }
@@ -49,7 +55,10 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
     if order.state.json {
         print_json(&finished.report)?;
     } else {
-        print!("{}", terminal::session_table(&finished.report, &finished.folder, &state));
+        print!("{}", terminal::session_table(&finished, &state));
+    }
+    if finished.waiting.is_some() {
+        return Ok(WAITING);
     }
     let totals = &finished.report.totals;
     Ok(if totals.withheld + totals.unreadable > 0 { WITHHELD } else { 0 })

@@ -2,6 +2,7 @@
 
 use super::{media, process};
 use crate::cli::Watch as Wanted;
+use crate::destination::{self, Destination};
 use crate::device::{self, DeviceRefused, SYSFS};
 use crate::settings;
 use ::device::{Change, DeviceFacts, Happening, Mountd, Watch, WatchError};
@@ -12,8 +13,9 @@ use pipeline::{Finished, Order, Quiet, Station, StationFault, Unobserved};
 use serde_json::json;
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
@@ -37,8 +39,9 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
         let station = Station::open(&state, worker, settings, wanted.clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
         process::warn_of_first_identity(&station);
-        let release_to = std::path::absolute(&wanted.release_to)?;
-        let lock = Lock { station: Arc::new(station), policy, mountd, release_to, as_json: wanted.state.json };
+        let given = &wanted.destination;
+        let chosen = destination::choose(&station, &policy.release, given.release_to.as_deref(), given.owner.as_deref()).await?;
+        let lock = Lock { station: Arc::new(station), policy, mountd, destination: chosen, as_json: wanted.state.json };
         lock.run(&mut changes).await
     });
     drop(held);
@@ -71,7 +74,7 @@ struct Lock {
     station: Arc<Station>,
     policy: Policy,
     mountd: Arc<Mountd>,
-    release_to: PathBuf,
+    destination: Destination,
     as_json: bool,
 }
 
@@ -81,6 +84,7 @@ impl Lock {
         let mut sessions: JoinSet<(DeviceFacts, anyhow::Result<Finished>)> = JoinSet::new();
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (mut watching, mut failed) = (true, None);
+        let mut waiting = tokio::time::interval(Duration::from_secs(self.policy.release.wait_seconds.max(5).into()));
         while watching || !sessions.is_empty() {
             let done = tokio::select! {
                 Some(joined) = sessions.join_next(), if !sessions.is_empty() => match joined {
@@ -96,6 +100,8 @@ impl Lock {
                         Ok(())
                     }
                 },
+                // What waits for its target is tried again.
+                _ = waiting.tick(), if watching => self.station.deliver_waiting().await.map(drop).map_err(anyhow::Error::from),
                 _ = terminate.recv(), if watching => {
                     watching = false;
                     Ok(())
@@ -126,8 +132,8 @@ impl Lock {
             }
             match device::admit(&self.station, &self.policy, change.facts.clone(), &self.mountd).await {
                 Ok(admitted) => {
-                    let (source, release_to) = (device::node(&change.facts), self.release_to.clone());
-                    let order = Order { source, device: Some(admitted), release_to, owner: None, keys: Vec::new() };
+                    let Destination { owner, release_to } = self.destination.clone();
+                    let order = Order { source: device::node(&change.facts), device: Some(admitted), release_to, owner, keys: Vec::new() };
                     let station = Arc::clone(&self.station);
                     sessions.spawn(async move {
                         let ended = pipeline::process(&station, &order, Arc::new(Quiet)).await;
@@ -146,7 +152,7 @@ impl Lock {
         let event = match &ended {
             Ok(finished) => json!({
                 "event": "session-ended", "device": facts.name, "session": finished.report.session,
-                "totals": finished.report.totals, "folder": finished.folder,
+                "totals": finished.report.totals, "folder": finished.place, "waiting": finished.waiting,
             }),
             Err(error) => json!({ "event": "session-failed", "device": facts.name, "fault": format!("{error:#}") }),
         };
@@ -162,7 +168,7 @@ impl Lock {
 
 fn sentence(name: &str, ended: &anyhow::Result<Finished>) -> String {
     match ended {
-        Ok(Finished { report, folder }) => {
+        Ok(Finished { report, place, waiting }) => {
             let totals = &report.totals;
             format!(
                 "done {name}: {} found, {} released, {} withheld, {} unreadable; release {}. Remove the medium.",
@@ -170,7 +176,7 @@ fn sentence(name: &str, ended: &anyhow::Result<Finished>) -> String {
                 totals.released,
                 totals.withheld,
                 totals.unreadable,
-                model::escape_text(&folder.to_string_lossy())
+                waiting.as_ref().map_or_else(|| place.clone(), |why| format!("waits ({why})"))
             )
         }
         Err(error) => format!("failed {name}: {error:#}. Nothing of it was released."),
