@@ -6,24 +6,26 @@
 //! log writes by itself (checkpoints, repairs, erasures) cannot be said here in its name.
 
 use crate::fault::StationFault;
-use crate::record::{Message, Owned};
+use crate::record::{Message, Owned, Unsaid};
 use audit::Position;
+use rustix::net::{Shutdown, shutdown};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs::Permissions;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
 /// Name of the socket in the state directory.
 const SOCKET: &str = "control.sock";
 /// Longest message.
-// BOUND: as long as a record may be (audit::MAX_LINE_BYTES), and a little for its frame.
-const MAX_BYTES: u32 = (1 << 20) + 4_096;
+// BOUND: as long as a batch may be (audit::MAX_BATCH_BYTES).
+const MAX_BYTES: u32 = 16 << 20;
 /// Longest wait for an answer: two rounds of fsync on a busy disk.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -31,28 +33,69 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) enum Said {
-    Append { session: Option<String>, actor: String, event: String, payload: Value },
+    /// All of them, or none; answered when they are durable.
+    Events(Vec<Owned>),
     Flush,
-    Close { session: String },
-    Erase { session: String, actor: String, reason: String },
+    Close {
+        session: String,
+    },
+    Erase {
+        session: String,
+        actor: String,
+        reason: String,
+    },
 }
 
 /// What is answered: where the chain ends, or what failed, in words.
-type Answered = Result<Option<String>, String>;
+type Answered = Result<String, String>;
 
 /// The socket, being served; gone when dropped.
 #[derive(Debug)]
 pub(crate) struct Serving {
     path: PathBuf,
     listener: UnixListener,
+    connections: Connections,
+}
+
+type Connections = Arc<Mutex<Open>>;
+
+/// Who is served.
+#[derive(Debug, Default)]
+struct Open {
+    /// Nobody new.
+    stopped: bool,
+    /// Connections by number.
+    streams: BTreeMap<u64, UnixStream>,
+}
+
+impl Serving {
+    /// Hears nothing new. What has been said is still answered, by threads that each end with [`Message::HungUp`]; whoever says
+    /// something later is told that nobody heard it.
+    pub(crate) fn stop(&self) {
+        let _ = std::fs::remove_file(&self.path);
+        // Ends the wait for connections (accept(2) fails with EINVAL).
+        let _ = shutdown(&self.listener, Shutdown::Both);
+        let mut open = lock(&self.connections);
+        open.stopped = true;
+        for connection in open.streams.values() {
+            let _ = shutdown(connection, Shutdown::Read);
+        }
+    }
+
+    /// How many are still being answered.
+    pub(crate) fn open_connections(&self) -> usize {
+        lock(&self.connections).streams.len()
+    }
 }
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.path);
-        // Ends the wait for connections (accept(2) fails with EINVAL).
-        let _ = rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both);
+        self.stop();
     }
+}
+
+fn lock(connections: &Connections) -> MutexGuard<'_, Open> {
+    connections.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Serves the socket in `state` for the holder of the chain; each connection gets a thread of its own.
@@ -66,13 +109,27 @@ pub(crate) fn serve(state: &Path, messages: Sender<Message>) -> Result<Serving, 
     }
     let listener = UnixListener::bind(&path).map_err(unusable)?;
     std::fs::set_permissions(&path, Permissions::from_mode(0o600)).map_err(unusable)?;
-    let serving = Serving { path: path.clone(), listener: listener.try_clone().map_err(unusable)? };
+    let connections = Connections::default();
+    let serving = Serving { path: path.clone(), listener: listener.try_clone().map_err(unusable)?, connections: Arc::clone(&connections) };
     std::thread::spawn(move || {
+        let mut number = 0;
         while let Ok((connection, _from)) = listener.accept() {
-            let messages = messages.clone();
+            let (messages, open) = (messages.clone(), Arc::clone(&connections));
+            let Ok(other_end) = connection.try_clone() else { continue };
+            number += 1;
+            let this = number;
+            {
+                let mut open = lock(&open);
+                if open.stopped {
+                    return;
+                }
+                open.streams.insert(this, other_end);
+            }
             std::thread::spawn(move || {
                 // A program that says something else is let go; it hears nothing more.
                 let _ = converse(connection, &messages);
+                lock(&open).streams.remove(&this);
+                let _ = messages.send(Message::HungUp);
             });
         }
     });
@@ -84,19 +141,9 @@ fn converse(mut connection: UnixStream, messages: &Sender<Message>) -> io::Resul
     loop {
         let said: Said = serde_json::from_slice(&read_frame(&mut connection)?)?;
         let (answer, heard) = oneshot::channel();
-        let message = match said {
-            Said::Append { session, actor, event, payload } => {
-                messages.send(Message::Append(Owned { session, actor, event, payload })).map_err(|_| gone())?;
-                write_frame(&mut connection, &serde_json::to_vec(&Answered::Ok(None))?)?;
-                continue;
-            }
-            Said::Flush => Message::Flush(answer),
-            Said::Close { session } => Message::Close(session, answer),
-            Said::Erase { session, actor, reason } => Message::Erase { session, actor, reason, answer },
-        };
-        messages.send(message).map_err(|_| gone())?;
+        messages.send(Message::Foreign(said, answer)).map_err(|_| gone())?;
         let answered: Answered = match heard.blocking_recv().map_err(|_| gone())? {
-            Ok(position) => Ok(Some(position.to_string())),
+            Ok(position) => Ok(position.to_string()),
             Err(fault) => Err(fault.to_string()),
         };
         write_frame(&mut connection, &serde_json::to_vec(&answered)?)?;
@@ -120,17 +167,20 @@ impl Link {
         connect().map(Self).map_err(|source| StationFault::Occupied { path: path.clone(), source })
     }
 
-    /// Says one thing and waits for the answer; the position is the start of the chain where there is none to tell.
-    pub(crate) fn tell(&mut self, said: &Said) -> Result<Position, StationFault> {
-        let mut exchange = || -> io::Result<Answered> {
-            write_frame(&mut self.0, &serde_json::to_vec(said)?)?;
-            Ok(serde_json::from_slice(&read_frame(&mut self.0)?)?)
-        };
-        match exchange() {
-            Ok(Ok(None)) => Ok(Position::START),
-            Ok(Ok(Some(position))) => position.parse().map_err(|_| StationFault::Internal("audit writer")),
-            Ok(Err(what)) => Err(StationFault::Recorded { what }),
-            Err(source) => Err(StationFault::Occupied { path: SOCKET.into(), source }),
+    /// Says one thing and waits for the answer: where the chain ends now.
+    pub(crate) fn tell(&mut self, said: &Said) -> Result<Position, Unsaid> {
+        let unknown = |source| Unsaid::Fault(StationFault::Occupied { path: SOCKET.into(), source });
+        let bytes = serde_json::to_vec(said).map_err(|error| unknown(error.into()))?;
+        match write_frame(&mut self.0, &bytes) {
+            Ok(()) => {}
+            // Its end of the connection is gone: it read nothing of this.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Err(Unsaid::NotHeard),
+            Err(error) => return Err(unknown(error)),
+        }
+        let answered = read_frame(&mut self.0).and_then(|bytes| Ok(serde_json::from_slice::<Answered>(&bytes)?));
+        match answered.map_err(unknown)? {
+            Ok(position) => position.parse().map_err(|_| Unsaid::Fault(StationFault::Internal("audit writer"))),
+            Err(what) => Err(Unsaid::Fault(StationFault::Recorded { what })),
         }
     }
 }

@@ -1,24 +1,31 @@
 //! The one writer of the audit chain: takes events from every task, appends them in batches, says when they are durable.
 //!
 //! A program that finds the chain locked hands its events to the one that holds it, over a socket in the state directory
-//! (`control.rs`): a reviewer decides while a kiosk works. There is still one writer.
+//! (`control.rs`): a reviewer decides while a kiosk works. There is still one writer. When that one ends, the next that has
+//! something to say takes the chain, or finds who has.
 
 use crate::control::{self, Said};
 use crate::fault::StationFault;
 use crate::station::{make_private, station_name};
 use audit::{AuditError, AuditLog, Clock, Entropy, Event, Position, StationKey};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// Most events written in one go.
 // BOUND: a batch is one write and two syncs; 500 records stay far below the chain's own batch limit.
 const BATCH: usize = 500;
+/// Longest wait for a program that has the chain and does not answer yet, or has ended and not let go yet.
+const CHANGES_HANDS: Duration = Duration::from_secs(10);
 
-#[derive(Debug)]
+/// An event on its way to the chain.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Owned {
     pub(crate) session: Option<String>,
     pub(crate) actor: String,
@@ -26,11 +33,13 @@ pub(crate) struct Owned {
     pub(crate) payload: Value,
 }
 
-type Answer = oneshot::Sender<Result<Position, StationFault>>;
+pub(crate) type Answer = oneshot::Sender<Result<Position, StationFault>>;
 
 #[derive(Debug)]
 pub(crate) enum Message {
     Append(Owned),
+    /// What another program says: apart from what is said here, so that what goes wrong with it is that program's trouble.
+    Foreign(Said, Answer),
     Flush(Answer),
     Close(String, Answer),
     Erase {
@@ -39,7 +48,9 @@ pub(crate) enum Message {
         reason: String,
         answer: Answer,
     },
-    /// The handle is gone; others may still have a way to say something, and are not heard any more.
+    /// One of the other programs has hung up.
+    HungUp,
+    /// The handle is gone: what others have said is still answered, then the chain is let go.
     End,
 }
 
@@ -48,7 +59,7 @@ pub(crate) enum Message {
 pub struct Recorder {
     messages: Sender<Message>,
     thread: Option<JoinHandle<()>>,
-    serving: Option<control::Serving>,
+    holds_chain: bool,
 }
 
 /// Who acts where no person does: this program.
@@ -88,39 +99,18 @@ impl Recorder {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, StationFault> {
-        match AuditLog::open(state, &identity.name, Arc::clone(&identity.key), clock, entropy) {
-            Ok(log) => Self::start(log, state),
-            // Somebody else is the one writer; what happens here is handed over there.
-            Err(AuditError::Locked { .. }) => Self::through(state),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Writes to a chain that this program holds, and for others: over the socket in the state directory `state`.
-    ///
-    /// # Errors
-    /// When the socket cannot be made.
-    pub(crate) fn start(log: AuditLog, state: &Path) -> Result<Self, StationFault> {
         let (messages, inbox) = channel();
-        let thread = std::thread::spawn(move || write_all(log, &inbox));
-        let serving = control::serve(state, messages.clone())?;
-        Ok(Self { messages, thread: Some(thread), serving: Some(serving) })
+        let (name, key) = (identity.name.clone(), Arc::clone(&identity.key));
+        let opening = Opening { state: state.to_owned(), name, key, clock, entropy, messages: messages.clone() };
+        let way = opening.open()?;
+        let holds_chain = matches!(way, Way::Own(..));
+        let thread = std::thread::spawn(move || Writer { opening, way, failure: None }.write_all(&inbox));
+        Ok(Self { messages, thread: Some(thread), holds_chain })
     }
 
-    /// Hands everything to the program that holds the chain.
-    ///
-    /// # Errors
-    /// When nobody answers there.
-    pub(crate) fn through(state: &Path) -> Result<Self, StationFault> {
-        let mut link = control::Link::connect(state)?;
-        let (messages, inbox) = channel();
-        let thread = std::thread::spawn(move || relay_all(&mut link, &inbox));
-        Ok(Self { messages, thread: Some(thread), serving: None })
-    }
-
-    /// Whether this program holds the chain itself.
+    /// Whether this program held the chain itself when it began.
     pub(crate) const fn holds_chain(&self) -> bool {
-        self.serving.is_some()
+        self.holds_chain
     }
 
     /// Queues an event of the station itself. It is durable after the next [`Recorder::flush`].
@@ -173,7 +163,6 @@ impl Recorder {
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        drop(self.serving.take());
         let _ = self.send(Message::End);
         if let Some(thread) = self.thread.take() {
             // A writer that panicked has already failed every flush.
@@ -182,64 +171,154 @@ impl Drop for Recorder {
     }
 }
 
-fn write_all(mut log: AuditLog, inbox: &Receiver<Message>) {
-    let mut failure: Option<AuditError> = None;
-    let mut ended = false;
-    while !ended && let Ok(first) = inbox.recv() {
-        let mut next = Some(first);
-        let mut batch = Vec::new();
-        let mut asked = None;
-        while let Some(message) = next.take() {
-            match message {
-                Message::Append(event) => batch.push(event),
-                other => asked = Some(other),
+/// What it takes to open the chain, now and again.
+struct Opening {
+    state: PathBuf,
+    name: String,
+    key: Arc<StationKey>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    messages: Sender<Message>,
+}
+
+/// How the chain is written.
+enum Way {
+    /// This program holds it, and serves others until this is dropped.
+    Own(AuditLog, control::Serving),
+    /// Another program does.
+    Through(control::Link),
+}
+
+impl Opening {
+    /// Takes the chain, or a way to whoever has it. Between taking the chain and answering, and between letting go and ending,
+    /// a program may be met that does neither: then this waits a little.
+    fn open(&self) -> Result<Way, StationFault> {
+        let until = Instant::now() + CHANGES_HANDS;
+        loop {
+            match AuditLog::open(&self.state, &self.name, Arc::clone(&self.key), Arc::clone(&self.clock), Arc::clone(&self.entropy)) {
+                Ok(log) => return Ok(Way::Own(log, control::serve(&self.state, self.messages.clone())?)),
+                Err(AuditError::Locked { .. }) => match control::Link::connect(&self.state) {
+                    Ok(link) => return Ok(Way::Through(link)),
+                    Err(fault) if Instant::now() >= until => return Err(fault),
+                    Err(_) => std::thread::park_timeout(Duration::from_millis(20)),
+                },
+                Err(error) => return Err(error.into()),
             }
-            if asked.is_none() && batch.len() < BATCH {
-                next = inbox.try_recv().ok();
-            }
-        }
-        let events: Vec<Event<'_>> = batch
-            .iter()
-            .map(|e| Event { session: e.session.as_deref(), actor: &e.actor, event: &e.event, payload: e.payload.clone() })
-            .collect();
-        if failure.is_none() && !events.is_empty() {
-            failure = log.append(&events).err();
-        }
-        let failed = |failure: &mut Option<AuditError>| failure.take().map_or(Ok(()), Err);
-        match asked {
-            Some(Message::Flush(answer)) => drop(answer.send(failed(&mut failure).map(|()| log.head()).map_err(StationFault::from))),
-            Some(Message::Close(session, answer)) => {
-                let closed = failed(&mut failure).and_then(|()| log.close_session(&session));
-                drop(answer.send(closed.map_err(StationFault::from)));
-            }
-            Some(Message::Erase { session, actor, reason, answer }) => {
-                let erased = failed(&mut failure).and_then(|()| log.erase_session(&session, &actor, &reason));
-                drop(answer.send(erased.map_err(StationFault::from)));
-            }
-            Some(Message::End) => ended = true,
-            Some(Message::Append(_)) | None => {}
         }
     }
 }
 
-/// The same over the socket. Each message is answered there before the next is sent, so the order stays.
-fn relay_all(link: &mut control::Link, inbox: &Receiver<Message>) {
-    let mut failure: Option<StationFault> = None;
-    while let Ok(message) = inbox.recv() {
-        let mut tell = |said: &Said| match failure.take() {
-            Some(fault) => Err(fault),
-            None => link.tell(said),
-        };
-        match message {
-            Message::Append(Owned { session, actor, event, payload }) => {
-                failure = tell(&Said::Append { session, actor, event, payload }).err();
+struct Writer {
+    opening: Opening,
+    way: Way,
+    /// What went wrong since the last question; the next answer says it.
+    failure: Option<StationFault>,
+}
+
+impl Writer {
+    fn write_all(mut self, inbox: &Receiver<Message>) {
+        let mut ending = false;
+        while !(ending && self.is_idle())
+            && let Ok(first) = inbox.recv()
+        {
+            let mut next = Some(first);
+            let mut batch = Vec::new();
+            let mut asked = None;
+            while let Some(message) = next.take() {
+                match message {
+                    Message::Append(event) => batch.push(event),
+                    other => asked = Some(other),
+                }
+                if asked.is_none() && batch.len() < BATCH {
+                    next = inbox.try_recv().ok();
+                }
             }
-            Message::Flush(answer) => drop(answer.send(tell(&Said::Flush))),
-            Message::Close(session, answer) => drop(answer.send(tell(&Said::Close { session }))),
-            Message::End => return,
-            Message::Erase { session, actor, reason, answer } => {
-                drop(answer.send(tell(&Said::Erase { session, actor, reason })));
+            if self.failure.is_none() && !batch.is_empty() {
+                self.failure = self.append(batch).err();
+            }
+            match asked {
+                Some(Message::Flush(answer)) => self.answer(answer, |way| way.say(&Said::Flush)),
+                Some(Message::Close(session, answer)) => self.answer(answer, |way| way.say(&Said::Close { session: session.clone() })),
+                Some(Message::Erase { session, actor, reason, answer }) => {
+                    let said = Said::Erase { session, actor, reason };
+                    self.answer(answer, |way| way.say(&said));
+                }
+                Some(Message::Foreign(said, answer)) => drop(answer.send(self.again(|way| way.say(&said)))),
+                Some(Message::End) => {
+                    ending = true;
+                    if let Way::Own(_, serving) = &self.way {
+                        serving.stop();
+                    }
+                }
+                Some(Message::Append(_) | Message::HungUp) | None => {}
             }
         }
+    }
+
+    /// Whether no other program waits for an answer.
+    fn is_idle(&self) -> bool {
+        match &self.way {
+            Way::Own(_, serving) => serving.open_connections() == 0,
+            Way::Through(_) => true,
+        }
+    }
+
+    fn append(&mut self, events: Vec<Owned>) -> Result<Position, StationFault> {
+        let said = Said::Events(events);
+        self.again(|way| way.say(&said))
+    }
+
+    fn answer(&mut self, answer: Answer, say: impl FnMut(&mut Way) -> Result<Position, Unsaid>) {
+        let said = match self.failure.take() {
+            Some(fault) => Err(fault),
+            None => self.again(say),
+        };
+        // Whoever asked may have stopped waiting.
+        let _ = answer.send(said);
+    }
+
+    /// Says something; once more when whoever held the chain had gone before it heard.
+    fn again(&mut self, mut say: impl FnMut(&mut Way) -> Result<Position, Unsaid>) -> Result<Position, StationFault> {
+        match say(&mut self.way) {
+            Ok(position) => Ok(position),
+            Err(Unsaid::Fault(fault)) => Err(fault),
+            Err(Unsaid::NotHeard) => {
+                self.way = self.opening.open()?;
+                say(&mut self.way).map_err(|unsaid| match unsaid {
+                    Unsaid::Fault(fault) => fault,
+                    Unsaid::NotHeard => StationFault::Internal("audit writer"),
+                })
+            }
+        }
+    }
+}
+
+/// Why something did not come into the chain.
+pub(crate) enum Unsaid {
+    /// Nobody heard it; it can be said again.
+    NotHeard,
+    /// It failed, or nobody knows.
+    Fault(StationFault),
+}
+
+impl Way {
+    fn say(&mut self, said: &Said) -> Result<Position, Unsaid> {
+        let log = match self {
+            Self::Own(log, _) => log,
+            Self::Through(link) => return link.tell(said),
+        };
+        let written = match said {
+            Said::Events(events) => {
+                let events: Vec<Event<'_>> = events
+                    .iter()
+                    .map(|e| Event { session: e.session.as_deref(), actor: &e.actor, event: &e.event, payload: e.payload.clone() })
+                    .collect();
+                log.append(&events)
+            }
+            Said::Flush => Ok(log.head()),
+            Said::Close { session } => log.close_session(session),
+            Said::Erase { session, actor, reason } => log.erase_session(session, actor, reason),
+        };
+        written.map_err(|error| Unsaid::Fault(error.into()))
     }
 }

@@ -110,10 +110,7 @@ impl Station {
         let recorder = Recorder::open_as(&identity, state, Arc::clone(&clock), Arc::clone(&entropy))?;
         let Identity { key, name } = identity;
         transitions.reached(Transition::ChainOpened);
-        let reviewers = match Reviewers::load(&paths.reviewers()) {
-            Err(spool::ReviewerError::Absent { .. }) => Reviewers::create_first(&paths.reviewers(), &paths.first_identity())?,
-            other => other?,
-        };
+        let reviewers = reviewers_of(&paths)?;
         let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers, recorder.holds_chain())?);
         let settings = Arc::new(settings);
         let (program, policy) = (worker.clone(), settings.policy.worker.clone());
@@ -188,6 +185,17 @@ pub(crate) fn make_private(dir: &Path) -> Result<(), StationFault> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|source| StationFault::State { path: dir.into(), source })
+}
+
+/// The reviewers' keys; the first one is made where there is none. Two first starts at once agree on one.
+fn reviewers_of(paths: &StatePaths) -> Result<Reviewers, StationFault> {
+    let unusable = |source| StationFault::State { path: paths.root.clone(), source };
+    let lock = std::fs::File::open(&paths.root).map_err(unusable)?;
+    lock.lock().map_err(unusable)?;
+    match Reviewers::load(&paths.reviewers()) {
+        Err(spool::ReviewerError::Absent { .. }) => Ok(Reviewers::create_first(&paths.reviewers(), &paths.first_identity())?),
+        other => Ok(other?),
+    }
 }
 
 /// Identifier of a station from its key.
