@@ -6,8 +6,7 @@
 //! the old block; the state directory belongs on an encrypted volume.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -181,7 +180,7 @@ impl SessionKeys {
     /// Overwrites and removes the key file; that it is already gone is fine.
     pub(crate) fn destroy(&self, session: &str) -> Result<(), AuditError> {
         let path = key_path(&self.state, session);
-        match overwrite_and_remove(&path) {
+        match durable::overwrite_and_remove(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(AuditError::DestroyKey { path, source }),
             Ok(()) => durable::sync_dir(&layout::sessions_dir(&self.state)).map_err(|source| AuditError::DestroyKey { path, source }),
@@ -206,11 +205,4 @@ impl SessionKeys {
         sessions.sort_unstable();
         Ok(sessions)
     }
-}
-
-fn overwrite_and_remove(path: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.write_all(&[0; KEY_BYTES])?;
-    file.sync_all()?;
-    std::fs::remove_file(path)
 }

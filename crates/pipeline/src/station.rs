@@ -186,7 +186,7 @@ pub(crate) fn make_private(dir: &Path) -> Result<(), StationFault> {
     made.map_err(|source| StationFault::State { path: dir.into(), source })
 }
 
-/// Identifier of a station from its key.
+/// Identifier of a station from its first key.
 pub fn station_name(key: &PublicKey) -> String {
     format!("station-{}", key.to_string().chars().take(12).collect::<String>())
 }

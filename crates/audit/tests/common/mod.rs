@@ -15,6 +15,9 @@ pub const STATION: &str = "lock-01";
 /// 2026-11-18T11:06:40.000Z
 pub const NOON: i64 = 1_795_000_000_000;
 
+/// The file of that month.
+pub const NOVEMBER: &str = "chain-2026-11.jsonl";
+
 pub struct TestClock(AtomicI64);
 
 impl TestClock {
@@ -85,11 +88,16 @@ impl Station {
     }
 
     pub fn chain(&self) -> PathBuf {
-        self.state().join("audit/chain.jsonl")
+        self.state().join("audit").join(NOVEMBER)
     }
 
     pub fn head(&self) -> PathBuf {
         self.state().join("audit/HEAD")
+    }
+
+    /// The private key as it lies there.
+    pub fn key_file(&self) -> Vec<u8> {
+        fs::read(self.state().join("keys/station.pk8")).unwrap()
     }
 
     pub fn public_key(&self) -> PublicKey {
@@ -112,7 +120,7 @@ impl Station {
         verify(self.state(), &self.public_key())
     }
 
-    /// `chain.jsonl` and `HEAD` as they are now.
+    /// The file of November and `HEAD` as they are now.
     pub fn files(&self) -> (Vec<u8>, Vec<u8>) {
         (fs::read(self.chain()).unwrap(), fs::read(self.head()).unwrap())
     }
