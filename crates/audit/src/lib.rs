@@ -57,5 +57,6 @@ pub use key::{NotAPublicKey, PublicKey, SIGNATURE_BYTES, StationKey};
 pub use log::{AuditLog, CHECKPOINT_EVERY, Event, Rotated};
 pub use record::{MAX_BATCH_BYTES, MAX_LINE_BYTES, NotAPosition, Position};
 pub use rotation::{KeyHistory, OldKey};
+pub use sealing::{SessionPayloads, session_payloads};
 pub use show::{Filter, Records, Shown, ShownPayload, show};
-pub use verify::{Piece, Verified, verify, verify_against, verify_piece};
+pub use verify::{Piece, Verified, first_key, verify, verify_against, verify_piece};

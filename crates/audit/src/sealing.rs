@@ -112,6 +112,29 @@ pub(crate) fn find(state: &Path, session: &str) -> Result<Found, AuditError> {
     }
 }
 
+/// Whether the encrypted payloads of a session can be read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionPayloads {
+    /// Their key is here.
+    Readable,
+    /// Their key was destroyed.
+    Erased,
+    /// There never was a key here, or the session never was.
+    Unknown,
+}
+
+/// Whether the encrypted payloads of `session` can be read with what lies below `state`.
+///
+/// # Errors
+/// When its key file cannot be read or can be read by others.
+pub fn session_payloads(state: &Path, session: &str) -> Result<SessionPayloads, AuditError> {
+    Ok(match find(state, session)? {
+        Found::Key(_) => SessionPayloads::Readable,
+        Found::Erased => SessionPayloads::Erased,
+        Found::Absent => SessionPayloads::Unknown,
+    })
+}
+
 /// The payload keys of the sessions at work.
 pub(crate) struct SessionKeys {
     state: PathBuf,

@@ -78,6 +78,11 @@ pub fn verify_against(state: &Path, key: &PublicKey, anchors: &[Position]) -> Re
     Ok(Verified { records: walk.tip.seq, pending, checkpoints: walk.checkpoints, head: head.tip, station: head.station, keys: head.keys })
 }
 
+/// The first key of the chain below `state`, as its `HEAD` says; none when that is not one of the station that has `key`.
+pub fn first_key(state: &Path, key: &PublicKey) -> Option<PublicKey> {
+    head::load(state, key).ok().flatten()?.keys.first().copied()
+}
+
 fn load_head(state: &Path, key: &PublicKey) -> Result<Head, Fault> {
     head::load(state, key)?.ok_or(Fault { seq: 0, file: layout::HEAD.into(), line: 0, kind: FaultKind::HeadMissing })
 }

@@ -13,7 +13,7 @@ pub use folder::{Release, ReleaseError, ReleaseTicket, Sealed, open_target, remo
 pub use manifest::{MANIFEST, Manifest, Purpose, SIGNATURE};
 pub use names::OutputNames;
 pub use people::{Language, report_pdf};
-pub use verify::{ReleaseFault, VerifiedRelease, verify_folder, verify_release};
+pub use verify::{ReleaseFault, VerifiedRelease, verify_folder, verify_folder_by, verify_release};
 
 /// Where the files of a medium lie in a release.
 pub const FILES: &str = "files";
