@@ -5,6 +5,7 @@ use e2e::released::check_audit;
 use e2e::{Clamd, Scratch, run};
 use serde_json::Value;
 use std::fs;
+use std::path::PathBuf;
 
 /// A state after one session, with its chain as lines.
 fn recorded() -> Result<(Scratch, Vec<String>)> {
@@ -12,10 +13,20 @@ fn recorded() -> Result<(Scratch, Vec<String>)> {
     let ended = run(&mut scratch.process(&scratch.one_text_file("medium")?, &clamd.address())?)?;
     ensure!(ended.status == 0, "{ended:?}");
     check_audit(&scratch)?;
-    let chain = fs::read_to_string(scratch.state().join("audit/chain.jsonl"))?;
+    let chain = fs::read_to_string(chain_of(&scratch)?)?;
     let lines: Vec<String> = chain.lines().map(str::to_owned).collect();
     ensure!(lines.len() >= 6, "{} records", lines.len());
     Ok((scratch, lines))
+}
+
+/// The file of the month, which is the only one.
+fn chain_of(scratch: &Scratch) -> Result<PathBuf> {
+    let entries = fs::read_dir(scratch.state().join("audit"))?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    let mut chains = entries.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+    let (chain, None) = (chains.next().context("a file of the chain")?, chains.next()) else {
+        anyhow::bail!("several files in {}", scratch.state().display());
+    };
+    Ok(chain)
 }
 
 /// Writes another chain over the real one; the check must fail.
@@ -27,7 +38,7 @@ fn check_broken(scratch: &Scratch, what: &str, lines: &[String]) -> Result<()> {
 /// that file the whole chain is still there, without it the cut is seen.
 fn check_last_record(scratch: &Scratch, lines: &[String]) -> Result<()> {
     let verify = || scratch.schleuse(&["audit", "verify", "--json"]);
-    let chain = scratch.state().join("audit/chain.jsonl");
+    let chain = chain_of(scratch)?;
     fs::write(&chain, lines.join("\n") + "\n")?;
     let whole = verify()?;
     fs::write(&chain, lines[..lines.len() - 1].join("\n") + "\n")?;
@@ -41,7 +52,7 @@ fn check_last_record(scratch: &Scratch, lines: &[String]) -> Result<()> {
 }
 
 fn check_bytes_broken(scratch: &Scratch, what: &str, chain: &[u8]) -> Result<()> {
-    fs::write(scratch.state().join("audit/chain.jsonl"), chain)?;
+    fs::write(chain_of(scratch)?, chain)?;
     let ended = scratch.schleuse(&["audit", "verify"])?;
     ensure!(ended.status == 1, "{what}: {ended:?}");
     ensure!(ended.stdout.contains("BROKEN"), "{what}: {ended:?}");

@@ -1,6 +1,7 @@
 //! Builds the lines of one batch, in memory: numbers, links, seals, checkpoints.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::value::to_raw_value;
@@ -9,9 +10,9 @@ use time::format_description::FormatItem;
 use time::macros::format_description;
 
 use crate::log::{CHECKPOINT_EVERY, Event};
-use crate::record::{Checkpoint, MAX_BATCH_BYTES, Payload, Record, checkpoint_message};
+use crate::record::{Checkpoint, MAX_BATCH_BYTES, Payload, Record, Rotation, checkpoint_message, rotation_message};
 use crate::sealing::{Binding, SessionKeys};
-use crate::{AuditError, Position, StationKey, events, hex};
+use crate::{AuditError, Position, PublicKey, StationKey, events, head, hex};
 
 /// Who acts in the records that the log writes by itself.
 pub(crate) const LOG_ACTOR: &str = "station";
@@ -48,7 +49,10 @@ struct Erased<'a> {
 
 /// A batch under construction. Nothing of it is on disk, except the keys its payloads are sealed with.
 pub(crate) struct Batch<'a> {
-    key: &'a StationKey,
+    /// Signs what comes next.
+    pub(crate) key: Arc<StationKey>,
+    /// The station's keys, oldest first; `key` is the last.
+    pub(crate) keys: Vec<PublicKey>,
     station: &'a str,
     time: String,
     pub(crate) tip: Position,
@@ -57,8 +61,8 @@ pub(crate) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// A batch after `tip`, at `time`.
-    pub(crate) fn after(tip: Position, time: String, station: &'a str, key: &'a StationKey) -> Self {
-        Self { key, station, time, tip, lines: Vec::new() }
+    pub(crate) fn after(tip: Position, time: String, station: &'a str, key: Arc<StationKey>, keys: Vec<PublicKey>) -> Self {
+        Self { key, keys, station, time, tip, lines: Vec::new() }
     }
 
     /// Says that the record before was written at a later time than now.
@@ -81,6 +85,27 @@ impl<'a> Batch<'a> {
         let signature = hex::encode(&self.key.sign(&checkpoint_message(&self.tip)));
         let payload = to_raw_value(&Checkpoint { signature }).map_err(AuditError::Serialise)?;
         self.push(session, LOG_ACTOR, events::CHECKPOINT, Payload::Clear(Cow::Owned(payload)))
+    }
+
+    /// Replaces the key on behalf of `actor`: the old key signs everything before and names the new one, which signs from here on.
+    pub(crate) fn rotate(&mut self, next: Arc<StationKey>, actor: &str) -> Result<(), AuditError> {
+        if self.keys.len() >= head::MAX_KEYS {
+            return Err(AuditError::TooManyKeys { limit: head::MAX_KEYS });
+        }
+        self.checkpoint(None)?;
+        self.checkpoint_if_due()?;
+        let (old, new) = (self.key.public_key(), next.public_key());
+        let message = rotation_message(&self.tip, &old, &new);
+        let rotation = Rotation {
+            previous: old.to_string(),
+            next: new.to_string(),
+            by_previous: hex::encode(&self.key.sign(&message)),
+            by_next: hex::encode(&next.sign(&message)),
+        };
+        self.push_clear(None, actor, events::KEY_ROTATED, &rotation)?;
+        self.key = next;
+        self.keys.push(new);
+        self.checkpoint(None)
     }
 
     /// A caller's event: sealed if it is of a session, in clear if it is the station's.

@@ -64,3 +64,12 @@ pub(crate) fn read_capped(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     }
     Ok(bytes)
 }
+
+/// Overwrites a short private file with zeros and removes it.
+pub(crate) fn overwrite_and_remove(path: &Path) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).open(path)?;
+    let bytes = file.metadata()?.len();
+    io::copy(&mut io::repeat(0).take(bytes), &mut file)?;
+    file.sync_all()?;
+    std::fs::remove_file(path)
+}

@@ -49,6 +49,12 @@ pub enum AuditError {
         /// The public key file.
         path: PathBuf,
     },
+    /// The station has had as many keys as it may.
+    #[error("the station has had {limit} keys and can have no more")]
+    TooManyKeys {
+        /// The limit.
+        limit: usize,
+    },
     /// No randomness could be had.
     #[error("no randomness to be had")]
     Entropy,
@@ -110,10 +116,12 @@ pub enum AuditError {
         session: String,
     },
     /// A line of the chain cannot be shown because it is no record.
-    #[error("line {line} of the chain is no record")]
+    #[error("at byte {offset} of {file} stands no record")]
     NotARecord {
-        /// The line, from 1.
-        line: u64,
+        /// Which file of the chain.
+        file: String,
+        /// Where in it.
+        offset: u64,
     },
     /// A directory could not be created.
     #[error("cannot create the directory {}", path.display())]
@@ -191,14 +199,26 @@ pub enum AuditError {
 
 /// Where a chain stops being what the station wrote, and how that shows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("record {seq} (line {line}): {kind}")]
+#[error("record {seq}{}: {kind}", place(file, *line))]
 pub struct Fault {
     /// Sequence number the first bad record should have; for a bad `HEAD` the number it claims, 0 if none.
     pub seq: u64,
-    /// Line of `chain.jsonl`, from 1; 0 when the fault lies in `HEAD`.
+    /// The file in the directory of the chain, `HEAD` among them; empty in a piece, and where no file can be named.
+    pub file: String,
+    /// Line of the file, from 1; 0 when the fault is not in a line.
     pub line: u64,
     /// What is wrong.
     pub kind: FaultKind,
+}
+
+/// Where a fault lies, in words.
+fn place(file: &str, line: u64) -> String {
+    match (file, line) {
+        ("", 0) => String::new(),
+        ("", line) => format!(" (line {line})"),
+        (file, 0) => format!(" ({file})"),
+        (file, line) => format!(" ({file} line {line})"),
+    }
 }
 
 /// How a fault shows.
@@ -231,6 +251,18 @@ pub enum FaultKind {
     /// A checkpoint's signature does not fit what stands before it.
     #[error("the checkpoint's signature does not fit the records before it")]
     CheckpointSignature,
+    /// A change of the signing key is not by the key before it.
+    #[error("the change of the signing key is not signed by both keys: it is forged")]
+    RotationSignature,
+    /// The file's name does not fit the time of this record.
+    #[error("the file's name does not fit the record: the file was renamed, or records were moved between files")]
+    FileMisnamed,
+    /// A file of the chain has no record.
+    #[error("the file is empty")]
+    FileEmpty,
+    /// A file that is not the chain's lies beside it.
+    #[error("the file has no place in the directory of the chain")]
+    ForeignFile,
     /// The chain ends before the record that `HEAD` needs.
     #[error("the chain ends early: records were cut off")]
     Truncated,

@@ -62,7 +62,7 @@ pub const CANARIES_TRIED: &str = "canaries-tried";
 pub const INTAKE: &str = "intake";
 /// A configuration file of the station changed.
 pub const CONFIGURATION_CHANGED: &str = "configuration-changed";
-/// The station's signing key was replaced.
+/// The station's signing key was replaced. Written by the log itself.
 pub const KEY_ROTATED: &str = "key-rotated";
 /// The index was built anew.
 pub const STATE_REBUILT: &str = "state-rebuilt";
@@ -81,5 +81,5 @@ pub const CLOCK_STEPPED_BACK: &str = "clock-stepped-back";
 
 /// Whether only the log itself may write `event`.
 pub(crate) fn is_reserved(event: &str) -> bool {
-    matches!(event, CHECKPOINT | CHAIN_REPAIRED | PAYLOAD_ERASED | CLOCK_STEPPED_BACK)
+    matches!(event, CHECKPOINT | KEY_ROTATED | CHAIN_REPAIRED | PAYLOAD_ERASED | CLOCK_STEPPED_BACK)
 }

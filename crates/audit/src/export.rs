@@ -115,7 +115,7 @@ fn jsonl(shown: &Shown, with_payload: bool) -> String {
 
 /// `value` as JSON on one line in which no character acts on a terminal or reorders text: controls (C1 too), line separators
 /// and bidirectional formatting are spelled `\uXXXX`.
-fn plain_json(value: &Value) -> String {
+pub fn plain_json(value: &Value) -> String {
     let text = value.to_string();
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {

@@ -4,17 +4,15 @@
 //! printed: [`StationKey`] has no `Debug` of its content and no accessor for it.
 
 use std::fmt;
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::str::FromStr;
 
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
-use rustix::fs::{FlockOperation, flock};
 
 use crate::durable::{self, Existing};
-use crate::{AuditError, Entropy, hex, layout};
+use crate::{AuditError, Entropy, hex, layout, rotation};
 
 /// Length of an Ed25519 signature.
 pub const SIGNATURE_BYTES: usize = 64;
@@ -42,14 +40,12 @@ impl StationKey {
     /// read it, [`AuditError::KeyMismatch`] when `station.pub` is not its public half, and the failed
     /// file operations.
     pub fn load_or_create(state: &Path, entropy: &dyn Entropy) -> Result<Self, AuditError> {
-        let dir = layout::keys_dir(state);
         let path = layout::station_key(state);
-        durable::create_dir(&dir).map_err(|source| AuditError::CreateDir { path: dir.clone(), source })?;
-        // Two first starts at once must agree on one key; the lock goes with the descriptor.
-        let lock_failed = |source| AuditError::Lock { path: dir.clone(), source };
-        let lock = File::open(&dir).map_err(lock_failed)?;
-        flock(&lock, FlockOperation::LockExclusive).map_err(|errno| lock_failed(errno.into()))?;
-
+        let dir = layout::keys_dir(state);
+        durable::create_dir(&dir).map_err(|source| AuditError::CreateDir { path: dir, source })?;
+        // Two first starts at once must agree on one key, and nobody takes a key that is just being replaced.
+        let _lock = rotation::lock(state)?;
+        rotation::settle(state)?;
         let key = match durable::read_capped(&path, PKCS8_PREFIX.len() + SEED_BYTES) {
             Ok(document) => Self::from_file(&path, &document)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(state, entropy)?,
@@ -57,6 +53,13 @@ impl StationKey {
         };
         key.publish(&layout::station_public_key(state))?;
         Ok(key)
+    }
+
+    /// Reads a private key.
+    pub(crate) fn load(path: &Path) -> Result<Self, AuditError> {
+        let document = durable::read_capped(path, PKCS8_PREFIX.len() + SEED_BYTES)
+            .map_err(|source| AuditError::ReadKey { path: path.into(), source })?;
+        Self::from_file(path, &document)
     }
 
     fn from_file(path: &Path, document: &[u8]) -> Result<Self, AuditError> {
@@ -70,11 +73,16 @@ impl StationKey {
         if layout::head(state).exists() || layout::station_public_key(state).exists() {
             return Err(AuditError::KeyLost { path });
         }
+        Self::generate(&path, entropy, Existing::Keep)
+    }
+
+    /// Makes a new private key at `path`.
+    pub(crate) fn generate(path: &Path, entropy: &dyn Entropy, existing: Existing) -> Result<Self, AuditError> {
         let mut seed = [0; SEED_BYTES];
         entropy.fill(&mut seed)?;
         let document = [PKCS8_PREFIX.as_slice(), seed.as_slice()].concat();
-        let key = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_rejected| AuditError::KeyMalformed { path: path.clone() })?;
-        durable::write(&path, &document, Existing::Keep).map_err(|source| AuditError::WriteKey { path, source })?;
+        let key = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_rejected| AuditError::KeyMalformed { path: path.into() })?;
+        durable::write(path, &document, existing).map_err(|source| AuditError::WriteKey { path: path.into(), source })?;
         Ok(Self(key))
     }
 
@@ -131,7 +139,7 @@ pub(crate) fn refuse_exposed(path: &Path) -> Result<(), AuditError> {
 pub struct PublicKey(pub [u8; 32]);
 
 impl PublicKey {
-    /// Reads `state/keys/station.pub`.
+    /// Reads `state/keys/station.pub`: the key in force.
     ///
     /// # Errors
     /// [`AuditError::ReadKey`] or [`AuditError::KeyMalformed`].

@@ -12,24 +12,27 @@
 //! # On disk
 //!
 //! ```text
-//! STATE/audit/chain.jsonl          one JSON record a line
+//! STATE/audit/chain-YYYY-MM.jsonl  one JSON record a line; a file for each month (UTC) that has records
 //! STATE/audit/HEAD                 signed: where the chain ends, and the last batch in full
 //! STATE/audit/LOCK                 flock: one writer
 //! STATE/keys/station.pk8, .pub     the station's signing key (0600) and its public half (hex)
+//! STATE/keys/next.pk8              its successor, while it is being replaced
+//! STATE/keys/old/NNNN.pub          public halves of the keys before, with their periods
 //! STATE/keys/sessions/ID.key       payload key of one session (0600); ID.erased once destroyed
 //! ```
 //!
-//! `HEAD` is replaced (temporary file, fsync, rename, fsync of the directory) *before* the same lines go
-//! to `chain.jsonl`. The rename is the commit: a kill after it loses nothing, because the missing lines
-//! stand in `HEAD`, and [`AuditLog::open`] completes the chain and says so in a `chain-repaired` record.
+//! `docs/AUDIT-FORMAT.md` has the format in full. `HEAD` is replaced (temporary file, fsync, rename, fsync of the directory)
+//! *before* the same lines go to the month's file. The rename is the commit: a kill after it loses nothing, because the missing
+//! lines stand in `HEAD`, and [`AuditLog::open`] completes the chain and says so in a `chain-repaired` record.
 //!
 //! # What it cannot see by itself
 //!
-//! Someone who puts back an older `chain.jsonl` *together with* its older `HEAD` shows a chain that was
+//! Someone who puts back older files *together with* their older `HEAD` shows a chain that was
 //! once true. Only an outside anchor tells: every [`Position`] handed out (session reports, syslog) can be
 //! given to [`verify_against`]. And someone who holds the station's private key can write a new chain.
 
 mod batch;
+mod chain_file;
 mod clock;
 mod durable;
 mod error;
@@ -41,6 +44,7 @@ mod key;
 mod layout;
 mod log;
 mod record;
+mod rotation;
 mod sealing;
 mod show;
 mod verify;
@@ -50,7 +54,9 @@ pub use clock::{Clock, Entropy, OsEntropy, SystemClock};
 pub use error::{AuditError, Fault, FaultKind};
 pub use export::ExportFormat;
 pub use key::{NotAPublicKey, PublicKey, SIGNATURE_BYTES, StationKey};
-pub use log::{AuditLog, CHECKPOINT_EVERY, Event};
+pub use log::{AuditLog, CHECKPOINT_EVERY, Event, Rotated};
 pub use record::{MAX_BATCH_BYTES, MAX_LINE_BYTES, NotAPosition, Position};
+pub use rotation::{KeyHistory, OldKey};
+pub use sealing::{SessionPayloads, session_payloads};
 pub use show::{Filter, Records, Shown, ShownPayload, show};
-pub use verify::{Piece, Verified, verify, verify_against, verify_piece};
+pub use verify::{Piece, Verified, first_key, verify, verify_against, verify_piece};

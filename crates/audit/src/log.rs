@@ -4,7 +4,7 @@
 //! happened or is completed, and noted, by the next call or the next start; the chain verifies throughout.
 
 use std::fs::{File, OpenOptions};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,11 +12,14 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 use crate::batch::{Batch, LOG_ACTOR, format_time};
-use crate::head::{self, Head};
+use crate::chain_file::{self, Begin, ChainFile};
+use crate::head::{self, Head, Place};
+use crate::layout::{FileName, Listing};
 use crate::record::tail;
+use crate::rotation;
 use crate::sealing::{SessionKeys, is_session_id};
 use crate::verify::verify;
-use crate::{AuditError, Clock, Entropy, Fault, FaultKind, Position, StationKey, durable, events, layout};
+use crate::{AuditError, Clock, Entropy, Fault, FaultKind, Position, PublicKey, StationKey, durable, events, layout};
 
 /// Every record whose number is a multiple of this is a checkpoint.
 // BOUND: one signature (about 20 µs) per thousand records, and a copied piece of a thousand is provable.
@@ -72,7 +75,7 @@ struct End {
     position: Position,
     /// Time of the last record; empty before the first.
     time: String,
-    /// Length of `chain.jsonl`.
+    /// Length of the file that it stands in.
     bytes: u64,
 }
 
@@ -81,11 +84,14 @@ pub struct AuditLog {
     state: PathBuf,
     station: String,
     key: Arc<StationKey>,
+    /// The station's keys, oldest first; `key` is the last.
+    keys: Vec<PublicKey>,
     clock: Arc<dyn Clock>,
     session_keys: SessionKeys,
-    chain: File,
+    /// The file being written; none before the first record.
+    chain: Option<ChainFile>,
     end: End,
-    /// Whether `chain.jsonl` holds everything `HEAD` does; false from before a write until after it.
+    /// Whether that file holds everything `HEAD` does; false from before a write until after it.
     settled: bool,
     /// Records restored from `HEAD` that no record mentions yet.
     unmentioned: u64,
@@ -125,15 +131,15 @@ impl AuditLog {
         let cannot_create = |source| AuditError::CreateDir { path: dir.clone(), source };
         durable::create_dir(&dir).map_err(cannot_create)?;
         let lock = lock(&layout::lock(state))?;
-        let chain = open_chain(&layout::chain(state))?;
         durable::sync_dir(&dir).map_err(cannot_create)?;
         let mut log = Self {
             state: state.to_owned(),
             station: station.to_owned(),
+            keys: vec![key.public_key()],
             key,
             clock,
             session_keys: SessionKeys::open(state, entropy)?,
-            chain,
+            chain: None,
             end: End { position: Position::START, time: String::new(), bytes: 0 },
             settled: false,
             unmentioned: 0,
@@ -194,6 +200,24 @@ impl AuditLog {
         Ok(self.head())
     }
 
+    /// Replaces the station's key by a new one, on behalf of `actor`, and closes the chain: whoever goes on opens both again. The old
+    /// key signs everything before and names its successor in a `key-rotated` record; then its private half is destroyed, and its public
+    /// half kept ([`KeyHistory`](crate::KeyHistory)).
+    ///
+    /// # Errors
+    /// As [`AuditLog::append`], [`AuditError::TooManyKeys`], and failed file operations on keys. Whether the rotation happened is then
+    /// for the next [`StationKey::load_or_create`] to find out and, if so, to complete: either way the chain verifies.
+    pub fn rotate_key(mut self, actor: &str, entropy: &dyn Entropy) -> Result<Rotated, AuditError> {
+        check_name("actor", actor)?;
+        let lock = rotation::lock(&self.state)?;
+        let next = Arc::new(rotation::prepare(&self.state, entropy)?);
+        let previous = self.key.public_key();
+        let position = self.commit(|lines, _keys| lines.rotate(Arc::clone(&next), actor))?;
+        rotation::complete(&self.state, &next, &self.keys, &self.end.time)?;
+        drop(lock);
+        Ok(Rotated { previous, next: next.public_key(), position })
+    }
+
     /// The end of the chain.
     pub fn head(&self) -> Position {
         self.end.position
@@ -212,7 +236,8 @@ impl AuditLog {
             self.settle()?;
         }
         let time = format_time(self.clock.now_unix_ms())?;
-        let mut batch = Batch::after(self.end.position, time.clone(), &self.station, &self.key);
+        let place = self.place_at(&time)?;
+        let mut batch = Batch::after(self.end.position, time.clone(), &self.station, Arc::clone(&self.key), self.keys.clone());
         if time < self.end.time {
             batch.clock_stepped_back(&self.end.time)?;
         }
@@ -220,34 +245,49 @@ impl AuditLog {
             batch.chain_repaired(self.unmentioned)?;
         }
         fill(&mut batch, &mut self.session_keys)?;
-        let Batch { tip, lines, .. } = batch;
+        let Batch { tip, lines, key, keys, .. } = batch;
 
         self.settled = false;
-        head::write(&self.state, &self.key, self.end.bytes, &tip, &lines)?;
-        self.write_chain(&lines, self.end.bytes)?;
-        self.end = End { position: tip, time, bytes: self.end.bytes + lines.len() as u64 };
+        head::write(&self.state, &key, &keys, &place, &tip, &lines)?;
+        self.write_chain(&lines, &place)?;
+        self.keys = keys;
+        self.end = End { position: tip, time, bytes: place.offset + lines.len() as u64 };
         self.unmentioned = 0;
         self.settled = true;
         Ok(tip)
     }
 
-    /// Brings `chain.jsonl` to what `HEAD` says, and the memory of this log to both.
+    /// Where a batch of this `time` goes: to the file being written, unless a later month has begun.
+    fn place_at(&self, time: &str) -> Result<Place, AuditError> {
+        let month = FileName::of_time(time).ok_or(AuditError::Clock { unix_ms: self.clock.now_unix_ms() })?;
+        match &self.chain {
+            Some(chain) if month <= chain.name => Ok(Place { file: chain.name.clone(), offset: self.end.bytes }),
+            _ if self.listing()?.files.contains(&month) => Err(self.broken(FaultKind::AfterHead)),
+            _ => Ok(Place { file: month, offset: 0 }),
+        }
+    }
+
+    /// Brings the files to what `HEAD` says, and the memory of this log to both.
     fn settle(&mut self) -> Result<(), AuditError> {
+        let listing = self.listing()?;
         let Some(head) = head::load(&self.state, &self.key.public_key())? else {
-            if self.chain_bytes()? > 0 || self.end.position != Position::START {
+            if !listing.files.is_empty() || self.end.position != Position::START {
                 return Err(self.broken(FaultKind::HeadMissing));
             }
             self.settled = true;
             return Ok(());
         };
+        if head.keys.last() != Some(&self.key.public_key()) {
+            return Err(self.broken(FaultKind::HeadSignature));
+        }
         if head.station != self.station {
             return Err(AuditError::ForeignStation { expected: self.station.clone(), found: head.station });
         }
-        if head.tip.seq < self.end.position.seq || !self.follows_base(&head)? {
+        if head.tip.seq < self.end.position.seq || !self.follows_base(&head, &listing)? {
             return Err(self.broken(FaultKind::HeadMismatch));
         }
-        let tail = self.read_chain(head.offset, head.batch.len() + 1)?;
-        let Some(restored) = head.pending(&tail) else {
+        let tail = chain_file::read(&self.state, &head.place.file, &Begin::At(head.place.offset), head.batch.len() + 1)?;
+        let Some(restored) = head.pending(&tail).filter(|_restored| listing.after(&head.place.file).is_none()) else {
             return Err(self.broken(FaultKind::HeadMismatch));
         };
         // Even a batch that reads back whole may not be on disk yet: its writer died, or failed, before the
@@ -255,62 +295,62 @@ impl AuditLog {
         // durable before, lest the chain overtake it.
         let dir = layout::audit_dir(&self.state);
         durable::sync_dir(&dir).map_err(|source| AuditError::WriteHead { path: dir, source })?;
-        self.write_chain(&head.batch, head.offset)?;
+        self.write_chain(&head.batch, &head.place)?;
         self.unmentioned += restored;
         self.end = End { bytes: head.end(), position: head.tip, time: head.time };
+        self.keys = head.keys;
         self.settled = true;
         Ok(())
     }
 
     /// Whether the chain, up to where the batch of `head` begins, ends with the record that it follows.
-    fn follows_base(&self, head: &Head) -> Result<bool, AuditError> {
+    fn follows_base(&self, head: &Head, listing: &Listing) -> Result<bool, AuditError> {
+        let before = listing.before(&head.place.file);
         if head.base == Position::START {
-            return Ok(head.offset == 0);
+            return Ok(head.place.offset == 0 && before.is_none());
         }
         let expected = tail(&head.base.hash) + "\n";
-        let Some(at) = head.offset.checked_sub(expected.len() as u64) else {
-            return Ok(false);
+        let bytes = expected.len() as u64;
+        let found = match (head.place.offset, before) {
+            (0, Some(before)) => chain_file::read(&self.state, before, &Begin::BeforeEnd(bytes), expected.len())?,
+            (offset, _) if offset >= bytes => chain_file::read(&self.state, &head.place.file, &Begin::At(offset - bytes), expected.len())?,
+            _ => Vec::new(),
         };
-        Ok(self.read_chain(at, expected.len())? == expected.as_bytes())
+        Ok(found == expected.as_bytes())
     }
 
     /// The fault in full, by verifying from the start; `otherwise` if that finds nothing.
     fn broken(&self, otherwise: FaultKind) -> AuditError {
         let fault = verify(&self.state, &self.key.public_key()).err();
-        AuditError::Broken(fault.unwrap_or(Fault { seq: self.end.position.seq, line: 0, kind: otherwise }))
+        AuditError::Broken(fault.unwrap_or(Fault { seq: self.end.position.seq, file: layout::HEAD.into(), line: 0, kind: otherwise }))
+    }
+
+    fn listing(&self) -> Result<Listing, AuditError> {
+        Listing::of(&self.state).map_err(|source| AuditError::ReadChain { path: layout::audit_dir(&self.state), source })
     }
 
     fn chain_bytes(&self) -> Result<u64, AuditError> {
-        let metadata = self.chain.metadata().map_err(|source| AuditError::ReadChain { path: layout::chain(&self.state), source })?;
-        Ok(metadata.len())
+        self.chain.as_ref().map_or(Ok(0), ChainFile::bytes)
     }
 
-    /// Up to `bytes` bytes of the chain from `offset` on.
-    fn read_chain(&self, offset: u64, bytes: usize) -> Result<Vec<u8>, AuditError> {
-        let mut content = vec![0; bytes];
-        let mut filled = 0;
-        while let Some(rest) = content.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            match self.chain.read_at(rest, offset + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    let path = layout::chain(&self.state);
-                    return Err(AuditError::ReadChain { path, source });
-                }
-            }
-        }
-        content.truncate(filled);
-        Ok(content)
+    fn write_chain(&mut self, lines: &[u8], place: &Place) -> Result<(), AuditError> {
+        let chain = match self.chain.take() {
+            Some(chain) if chain.name == place.file => self.chain.insert(chain),
+            _ => self.chain.insert(ChainFile::open(&self.state, &place.file)?),
+        };
+        chain.write(lines, place.offset)
     }
+}
 
-    /// Writes `lines` at `offset`: writing the same again changes nothing.
-    fn write_chain(&self, lines: &[u8], offset: u64) -> Result<(), AuditError> {
-        self.chain
-            .write_all_at(lines, offset)
-            .and_then(|()| self.chain.sync_all())
-            .map_err(|source| AuditError::WriteChain { path: layout::chain(&self.state), source })
-    }
+/// A key that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotated {
+    /// The public key until here.
+    pub previous: PublicKey,
+    /// The public key from here on.
+    pub next: PublicKey,
+    /// The end of the chain.
+    pub position: Position,
 }
 
 fn lock(path: &Path) -> Result<File, AuditError> {
@@ -321,15 +361,4 @@ fn lock(path: &Path) -> Result<File, AuditError> {
         Err(Errno::WOULDBLOCK) => Err(AuditError::Locked { path: path.to_owned() }),
         Err(errno) => Err(failed(errno.into())),
     }
-}
-
-fn open_chain(path: &Path) -> Result<File, AuditError> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path)
-        .map_err(|source| AuditError::OpenChain { path: path.to_owned(), source })
 }

@@ -14,7 +14,7 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::{AuditError, hex};
+use crate::{AuditError, PublicKey, hex};
 
 /// Longest line, in bytes with its line end.
 // BOUND: a record describes one fact; the longest (engine lists, an item's findings) stay under 100 KiB.
@@ -176,4 +176,28 @@ pub(crate) fn checkpoint_message(before: &Position) -> Vec<u8> {
 pub(crate) struct Checkpoint {
     /// Ed25519 signature over [`checkpoint_message`], hexadecimal.
     pub(crate) signature: String,
+}
+
+/// What both signatures of a rotation cover: that `next` follows on `previous` after the record `before`.
+pub(crate) fn rotation_message(before: &Position, previous: &PublicKey, next: &PublicKey) -> Vec<u8> {
+    let mut message = b"datenschleuse audit key rotation 1\n".to_vec();
+    message.extend_from_slice(&before.seq.to_be_bytes());
+    message.extend_from_slice(&before.hash);
+    message.extend_from_slice(&previous.0);
+    message.extend_from_slice(&next.0);
+    message
+}
+
+/// Payload of a rotation; everything hexadecimal.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Rotation {
+    /// The public key until here.
+    pub(crate) previous: String,
+    /// The public key from here on.
+    pub(crate) next: String,
+    /// The previous key's signature over [`rotation_message`]: it names its successor.
+    pub(crate) by_previous: String,
+    /// The next key's: it is in the station's hands.
+    pub(crate) by_next: String,
 }

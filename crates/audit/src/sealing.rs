@@ -6,8 +6,7 @@
 //! the old block; the state directory belongs on an encrypted volume.
 
 use std::collections::BTreeMap;
-use std::fs::OpenOptions;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -113,6 +112,29 @@ pub(crate) fn find(state: &Path, session: &str) -> Result<Found, AuditError> {
     }
 }
 
+/// Whether the encrypted payloads of a session can be read here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionPayloads {
+    /// Their key is here.
+    Readable,
+    /// Their key was destroyed.
+    Erased,
+    /// There never was a key here, or the session never was.
+    Unknown,
+}
+
+/// Whether the encrypted payloads of `session` can be read with what lies below `state`.
+///
+/// # Errors
+/// When its key file cannot be read or can be read by others.
+pub fn session_payloads(state: &Path, session: &str) -> Result<SessionPayloads, AuditError> {
+    Ok(match find(state, session)? {
+        Found::Key(_) => SessionPayloads::Readable,
+        Found::Erased => SessionPayloads::Erased,
+        Found::Absent => SessionPayloads::Unknown,
+    })
+}
+
 /// The payload keys of the sessions at work.
 pub(crate) struct SessionKeys {
     state: PathBuf,
@@ -181,7 +203,7 @@ impl SessionKeys {
     /// Overwrites and removes the key file; that it is already gone is fine.
     pub(crate) fn destroy(&self, session: &str) -> Result<(), AuditError> {
         let path = key_path(&self.state, session);
-        match overwrite_and_remove(&path) {
+        match durable::overwrite_and_remove(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(source) => Err(AuditError::DestroyKey { path, source }),
             Ok(()) => durable::sync_dir(&layout::sessions_dir(&self.state)).map_err(|source| AuditError::DestroyKey { path, source }),
@@ -206,11 +228,4 @@ impl SessionKeys {
         sessions.sort_unstable();
         Ok(sessions)
     }
-}
-
-fn overwrite_and_remove(path: &Path) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    file.write_all(&[0; KEY_BYTES])?;
-    file.sync_all()?;
-    std::fs::remove_file(path)
 }

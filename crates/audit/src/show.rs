@@ -3,13 +3,15 @@
 //! **Invariant.** Showing is not verifying: run [`verify()`](crate::verify()) first. Payloads hold foreign
 //! names; whoever prints them escapes them.
 
+use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::layout::{FileName, Listing};
 use crate::record::{MAX_LINE_BYTES, Payload, Record, parse_canonical};
 use crate::sealing::{self, Binding, Found};
 use crate::{AuditError, layout};
@@ -83,8 +85,9 @@ impl Shown {
 pub struct Records {
     state: PathBuf,
     filter: Filter,
-    chain: BufReader<File>,
-    line_number: u64,
+    /// Files not yet begun, oldest first.
+    files: VecDeque<FileName>,
+    chain: Option<Open>,
     left: usize,
     /// The key used last: records of one session come close together.
     key: Option<(String, Found)>,
@@ -97,17 +100,59 @@ pub struct Records {
 /// [`AuditError::OpenChain`]; then, from the iterator, [`AuditError::ReadChain`], [`AuditError::NotARecord`]
 /// and what reading a key may give.
 pub fn show(state: &Path, filter: Filter) -> Result<Records, AuditError> {
-    let path = layout::chain(state);
-    let chain = File::open(&path).map_err(|source| AuditError::OpenChain { path, source })?;
-    Ok(Records {
-        state: state.to_owned(),
-        left: filter.limit.unwrap_or(usize::MAX),
-        filter,
-        chain: BufReader::new(chain),
-        line_number: 0,
-        key: None,
-    })
+    let dir = layout::audit_dir(state);
+    let unreadable = |source| AuditError::OpenChain { path: dir.clone(), source };
+    let files = Listing::of(state).map_err(unreadable)?.files;
+    if files.is_empty() {
+        return Err(unreadable(io::ErrorKind::NotFound.into()));
+    }
+    let mut records =
+        Records { state: state.to_owned(), left: filter.limit.unwrap_or(usize::MAX), filter, files: files.into(), chain: None, key: None };
+    if let Some(after) = records.filter.after {
+        records.skip_to(after)?;
+    }
+    Ok(records)
 }
+
+/// One file being shown.
+struct Open {
+    name: FileName,
+    file: BufReader<File>,
+    /// Bytes of it read.
+    offset: u64,
+}
+
+impl Open {
+    fn at(state: &Path, name: FileName, offset: u64) -> Result<Self, AuditError> {
+        let path = layout::chain(state, &name);
+        let open = || {
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(offset))?;
+            io::Result::Ok(BufReader::new(file))
+        };
+        let file = open().map_err(|source| AuditError::OpenChain { path: path.clone(), source })?;
+        Ok(Self { name, file, offset })
+    }
+
+    /// The next line with its end, into `line`; what a writer has not finished ends the file. `false` at the end.
+    fn next_line(&mut self, state: &Path, line: &mut Vec<u8>) -> Result<bool, AuditError> {
+        line.clear();
+        let read = self.file.by_ref().take(MAX_LINE_BYTES as u64 + 1).read_until(b'\n', line);
+        let read = read.map_err(|source| AuditError::ReadChain { path: layout::chain(state, &self.name), source })?;
+        self.offset += read as u64;
+        Ok(line.ends_with(b"\n") || read > MAX_LINE_BYTES)
+    }
+}
+
+/// Sequence number at the beginning of a line; enough to find a place, which is then read properly.
+fn seq_of(line: &[u8]) -> Option<u64> {
+    let digits = line.strip_prefix(br#"{"seq":"#)?;
+    let end = digits.iter().position(|byte| *byte == b',')?;
+    std::str::from_utf8(digits.get(..end)?).ok()?.parse().ok()
+}
+
+/// A piece of file this long is read through instead of being halved.
+const SCAN_BYTES: u64 = 1 << 16;
 
 impl Iterator for Records {
     type Item = Result<Shown, AuditError>;
@@ -123,21 +168,54 @@ impl Iterator for Records {
 }
 
 impl Records {
+    /// Skips the files, and most of the one file, that hold nothing after record `after`.
+    fn skip_to(&mut self, after: u64) -> Result<(), AuditError> {
+        let mut line = Vec::new();
+        while let Some(next) = self.files.get(1) {
+            Open::at(&self.state, next.clone(), 0)?.next_line(&self.state, &mut line)?;
+            if seq_of(&line).is_none_or(|first| first > after.saturating_add(1)) {
+                break;
+            }
+            self.files.pop_front();
+        }
+        let Some(name) = self.files.pop_front() else {
+            return Ok(());
+        };
+        let path = layout::chain(&self.state, &name);
+        let mut end = std::fs::metadata(&path).map_err(|source| AuditError::OpenChain { path, source })?.len();
+        let mut begin = 0;
+        while end - begin > SCAN_BYTES {
+            let middle = begin + (end - begin) / 2;
+            let mut piece = Open::at(&self.state, name.clone(), middle)?;
+            piece.next_line(&self.state, &mut line)?;
+            let at = piece.offset;
+            let whole = piece.next_line(&self.state, &mut line)?;
+            match seq_of(&line).filter(|_seq| whole && at < end) {
+                Some(seq) if seq <= after => begin = at,
+                _ => end = middle,
+            }
+        }
+        self.chain = Some(Open::at(&self.state, name, begin)?);
+        Ok(())
+    }
+
     fn find_next(&mut self) -> Result<Option<Shown>, AuditError> {
         let mut line = Vec::new();
         loop {
-            line.clear();
-            let read = self
-                .chain
-                .by_ref()
-                .take(MAX_LINE_BYTES as u64)
-                .read_until(b'\n', &mut line)
-                .map_err(|source| AuditError::ReadChain { path: layout::chain(&self.state), source })?;
-            if read == 0 {
-                return Ok(None);
+            let Some(chain) = &mut self.chain else {
+                let Some(name) = self.files.pop_front() else {
+                    return Ok(None);
+                };
+                self.chain = Some(Open::at(&self.state, name, 0)?);
+                continue;
+            };
+            let offset = chain.offset;
+            if !chain.next_line(&self.state, &mut line)? {
+                self.chain = None;
+                continue;
             }
-            self.line_number += 1;
-            let record = line.strip_suffix(b"\n").and_then(parse_canonical).ok_or(AuditError::NotARecord { line: self.line_number })?;
+            let no_record = || AuditError::NotARecord { file: chain.name.to_string(), offset };
+            let record = line.strip_suffix(b"\n").and_then(parse_canonical).ok_or_else(no_record)?;
             if self.filter.admits(&record) {
                 return self.shown(&record).map(Some);
             }

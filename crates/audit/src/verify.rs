@@ -5,11 +5,13 @@
 //!
 //! A chain that is being written may be verified at the same time.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use crate::head::{self, Head};
+use crate::head::{self, Head, Place};
+use crate::layout::{FileName, Listing, month_of};
 use crate::record::MAX_LINE_BYTES;
 use crate::walk::Walk;
 use crate::{Fault, FaultKind, Position, PublicKey, layout};
@@ -28,9 +30,12 @@ pub struct Verified {
     pub head: Position,
     /// The station's name.
     pub station: String,
+    /// The keys it signed with, oldest first; each but the last named its successor in the chain.
+    pub keys: Vec<PublicKey>,
 }
 
-/// Verifies the chain below `state` against the station's public `key`.
+/// Verifies the chain below `state` against the station's public `key`: the one in force, or an earlier
+/// one, whose successors the chain then has to prove.
 ///
 /// # Errors
 /// The first [`Fault`] met.
@@ -45,65 +50,114 @@ pub fn verify(state: &Path, key: &PublicKey) -> Result<Verified, Fault> {
 /// The first [`Fault`] met; [`FaultKind::AnchorMissing`] names the anchor's sequence number.
 pub fn verify_against(state: &Path, key: &PublicKey, anchors: &[Position]) -> Result<Verified, Fault> {
     let mut head = load_head(state, key)?;
-    let mut chain = Chain::open(state, *key, anchors)?;
+    let mut chain = Chain::open(state, &head, anchors)?;
     let pending = loop {
         chain.walk_to(&head)?;
         let tail = chain.peek_tail(&head)?;
-        if let Some(pending) = head.pending(&tail) {
+        let later = chain.list()?.after(&head.place.file).cloned();
+        if let (Some(pending), None) = (head.pending(&tail), &later) {
             break pending;
         }
         // A writer may have gone on since HEAD was read. Only a HEAD further on, signed, shows that.
         let newer = load_head(state, key)?;
         if newer.tip.seq <= head.tip.seq {
-            return Err(chain.explain(&head));
+            return Err(chain.explain(&head, later));
         }
         head = newer;
     };
     for line in head.batch.split_inclusive(|byte| *byte == b'\n') {
         chain.step(line)?;
     }
-    if let Some(missing) = anchors.iter().find(|anchor| anchor.seq > head.tip.seq) {
-        return Err(anchor_missing(missing));
+    if chain.walk.keys != head.keys {
+        return Err(chain.walk.fault_here(FaultKind::HeadMismatch));
     }
-    Ok(Verified { records: chain.walk.tip.seq, pending, checkpoints: chain.walk.checkpoints, head: head.tip, station: head.station })
+    if let Some(anchor) = anchors.iter().find(|anchor| anchor.seq > head.tip.seq || (anchor.seq == 0 && **anchor != Position::START)) {
+        return Err(Fault { seq: anchor.seq, file: String::new(), line: 0, kind: FaultKind::AnchorMissing });
+    }
+    let Chain { walk, .. } = chain;
+    Ok(Verified { records: walk.tip.seq, pending, checkpoints: walk.checkpoints, head: head.tip, station: head.station, keys: head.keys })
+}
+
+/// The first key of the chain below `state`, as its `HEAD` says; none when that is not one of the station that has `key`.
+pub fn first_key(state: &Path, key: &PublicKey) -> Option<PublicKey> {
+    head::load(state, key).ok().flatten()?.keys.first().copied()
 }
 
 fn load_head(state: &Path, key: &PublicKey) -> Result<Head, Fault> {
-    head::load(state, key)?.ok_or(Fault { seq: 0, line: 0, kind: FaultKind::HeadMissing })
+    head::load(state, key)?.ok_or(Fault { seq: 0, file: layout::HEAD.into(), line: 0, kind: FaultKind::HeadMissing })
 }
 
-fn anchor_missing(anchor: &Position) -> Fault {
-    Fault { seq: anchor.seq, line: anchor.seq, kind: FaultKind::AnchorMissing }
-}
-
-/// `chain.jsonl`, being walked.
+/// The files of the chain, being walked.
 struct Chain<'a> {
+    state: &'a Path,
+    /// The file being walked.
+    name: FileName,
     file: Option<BufReader<File>>,
-    /// Bytes walked.
+    /// Bytes of it walked.
     walked_bytes: u64,
     walk: Walk,
-    anchors: &'a [Position],
+    /// By number, so that a record costs one look however many there are.
+    anchors: BTreeMap<u64, Vec<&'a Position>>,
     line: Vec<u8>,
 }
 
 impl<'a> Chain<'a> {
-    fn open(state: &Path, key: PublicKey, anchors: &'a [Position]) -> Result<Self, Fault> {
-        let walk = Walk::from_start(key);
-        let file = match File::open(layout::chain(state)) {
-            Ok(file) => Some(BufReader::with_capacity(1 << 18, file)),
-            // As good as empty: HEAD decides whether that may be.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(walk.fault(FaultKind::Unreadable(error.kind()))),
+    fn open(state: &'a Path, head: &Head, anchors: &'a [Position]) -> Result<Self, Fault> {
+        let mut by_seq: BTreeMap<u64, Vec<&Position>> = BTreeMap::new();
+        for anchor in anchors {
+            by_seq.entry(anchor.seq).or_default().push(anchor);
+        }
+        let first =
+            head.keys.first().copied().ok_or(Fault { seq: 0, file: layout::HEAD.into(), line: 0, kind: FaultKind::HeadMalformed })?;
+        let mut chain = Self {
+            state,
+            name: head.place.file.clone(),
+            file: None,
+            walked_bytes: 0,
+            walk: Walk::from_start(first),
+            anchors: by_seq,
+            line: Vec::new(),
         };
-        Ok(Self { file, walked_bytes: 0, walk, anchors, line: Vec::new() })
+        let listing = chain.list()?;
+        if let Some(foreign) = listing.foreign {
+            return Err(Fault { seq: 0, file: foreign, line: 0, kind: FaultKind::ForeignFile });
+        }
+        // Without a file it is as good as empty: HEAD decides whether that may be.
+        let first = listing.files.into_iter().next().map_or(chain.name.clone(), |oldest| oldest.min(chain.name.clone()));
+        chain.begin(first)?;
+        Ok(chain)
     }
 
+    fn list(&self) -> Result<Listing, Fault> {
+        Listing::of(self.state).map_err(|error| self.walk.fault(FaultKind::Unreadable(error.kind())))
+    }
+
+    /// Turns to the file `name`.
+    fn begin(&mut self, name: FileName) -> Result<(), Fault> {
+        self.walk.begin_file(name.as_str());
+        self.walked_bytes = 0;
+        self.file = match File::open(layout::chain(self.state, &name)) {
+            Ok(file) => Some(BufReader::with_capacity(1 << 18, file)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(self.walk.fault(FaultKind::Unreadable(error.kind()))),
+        };
+        self.name = name;
+        Ok(())
+    }
+
+    /// Walks one line of the file being walked.
     fn step(&mut self, line: &[u8]) -> Result<(), Fault> {
         self.walk.step(line)?;
+        let month = month_of(&self.walk.time).unwrap_or_default();
+        // Where a file ends and the next one begins follows from the records alone.
+        let fits = if self.walk.lines == 1 { month == self.name.month() } else { month <= self.name.month() };
+        if !fits {
+            return Err(self.walk.fault_here(FaultKind::FileMisnamed));
+        }
         let tip = self.walk.tip;
-        match self.anchors.iter().find(|anchor| anchor.seq == tip.seq && anchor.hash != tip.hash) {
-            Some(anchor) => Err(anchor_missing(anchor)),
-            None => Ok(()),
+        match self.anchors.get(&tip.seq) {
+            Some(anchors) if anchors.iter().any(|anchor| **anchor != tip) => Err(self.walk.fault_here(FaultKind::AnchorMissing)),
+            _ => Ok(()),
         }
     }
 
@@ -126,21 +180,41 @@ impl<'a> Chain<'a> {
 
     /// Walks to where the batch of `head` begins.
     fn walk_to(&mut self, head: &Head) -> Result<(), Fault> {
-        while self.walked_bytes < head.offset {
+        let Place { file, offset } = &head.place;
+        while self.name < *file {
+            match self.step_file() {
+                Ok(true) => {}
+                Ok(false) => self.next_file(file)?,
+                Err(fault) => return Err(self.cut_or(fault)),
+            }
+        }
+        while self.walked_bytes < *offset && self.name == *file {
             match self.step_file() {
                 Ok(true) => {}
                 Ok(false) => return Err(self.walk.fault(FaultKind::Truncated)),
-                // The last line of a file that is too short was cut, not edited.
-                Err(fault) if !self.line.ends_with(b"\n") && self.file_bytes()? < head.offset => {
-                    return Err(Fault { kind: FaultKind::Truncated, ..fault });
-                }
+                Err(fault) if self.file_bytes()? < *offset => return Err(self.cut_or(fault)),
                 Err(fault) => return Err(fault),
             }
         }
-        if self.walked_bytes != head.offset || self.walk.tip != head.base {
-            return Err(Fault { seq: self.walk.tip.seq, line: self.walk.lines, kind: FaultKind::HeadMismatch });
+        if self.walked_bytes != *offset || self.walk.tip != head.base || self.name != *file {
+            return Err(self.walk.fault_here(FaultKind::HeadMismatch));
         }
         Ok(())
+    }
+
+    /// Turns from a file that is walked to the next one, `last` at the latest.
+    fn next_file(&mut self, last: &FileName) -> Result<(), Fault> {
+        if self.walked_bytes == 0 {
+            return Err(self.walk.fault(FaultKind::FileEmpty));
+        }
+        let next = self.list()?.after(&self.name).map_or(last, |next| next.min(last)).clone();
+        self.begin(next)
+    }
+
+    /// The last line of a file that is too short was cut, not edited.
+    fn cut_or(&self, fault: Fault) -> Fault {
+        let cut = !self.line.ends_with(b"\n") && fault.kind == FaultKind::NotCanonical;
+        if cut { Fault { kind: FaultKind::Truncated, ..fault } } else { fault }
     }
 
     fn file_bytes(&self) -> Result<u64, Fault> {
@@ -152,6 +226,10 @@ impl<'a> Chain<'a> {
     /// What follows in the file, up to one byte more than the batch has; the walk stays where it is.
     fn peek_tail(&mut self, head: &Head) -> Result<Vec<u8>, Fault> {
         let mut tail = Vec::new();
+        if self.file.is_none() {
+            // A kill came before the file; a writer may have made it since.
+            self.begin(head.place.file.clone())?;
+        }
         let Some(file) = self.file.as_mut() else {
             return Ok(tail);
         };
@@ -164,19 +242,20 @@ impl<'a> Chain<'a> {
         Ok(tail)
     }
 
-    /// Why what follows in the file is not the batch of `head`.
-    fn explain(mut self, head: &Head) -> Fault {
+    /// Why what follows in the file, or the file `later`, is not what `head` says.
+    fn explain(mut self, head: &Head, later: Option<FileName>) -> Fault {
         loop {
             // Past the signed end nothing is worth walking: the first record there is the fault.
-            if self.walk.tip == head.tip {
+            if self.walk.tip == head.tip && self.file_bytes().is_ok_and(|bytes| bytes > self.walked_bytes) {
                 return self.walk.fault(FaultKind::AfterHead);
             }
-            match self.step_file() {
-                Ok(true) => {}
-                Ok(false) => {
-                    return Fault { seq: head.tip.seq, line: head.tip.seq, kind: FaultKind::HeadMismatch };
+            match (self.step_file(), &later) {
+                (Ok(true), _) => {}
+                (Ok(false), Some(later)) => {
+                    return Fault { seq: head.tip.seq.saturating_add(1), file: later.to_string(), line: 1, kind: FaultKind::AfterHead };
                 }
-                Err(fault) => return fault,
+                (Ok(false), None) => return self.walk.fault_here(FaultKind::HeadMismatch),
+                (Err(fault), _) => return fault,
             }
         }
     }
@@ -201,6 +280,7 @@ pub struct Piece {
 }
 
 /// Verifies a run of whole lines copied out of a chain, which must contain a checkpoint after its first record.
+/// `key` is the one in force at its beginning.
 ///
 /// # Errors
 /// The first [`Fault`] met; lines are counted in the piece.
@@ -215,10 +295,10 @@ pub fn verify_piece(mut piece: impl BufRead, key: &PublicKey) -> Result<Piece, F
             Err(error) => return Err(walk.fault(FaultKind::Unreadable(error.kind()))),
         }
     }
-    match (walk.base, walk.signed, walk.station) {
+    match (walk.base, walk.signed, walk.station.clone()) {
         (Some(base), Some(signed), Some(station)) if signed.seq > base.seq => {
             Ok(Piece { first: base.seq + 1, signed, last: walk.tip, station })
         }
-        _ => Err(Fault { seq: walk.tip.seq, line: walk.lines, kind: FaultKind::NoCheckpoint }),
+        _ => Err(walk.fault_here(FaultKind::NoCheckpoint)),
     }
 }

@@ -3,12 +3,18 @@
 //! **Invariant.** Whatever was walked is one unbroken chain of one station; whether it is *the* chain is for
 //! a signature (`HEAD`, checkpoint) to say.
 
-use crate::record::{Checkpoint, MAX_LINE_BYTES, Payload, Record, checkpoint_message, hash_of_line, parse_canonical};
+use crate::layout::month_of;
+use crate::record::{
+    Checkpoint, MAX_LINE_BYTES, Payload, Record, Rotation, checkpoint_message, hash_of_line, parse_canonical, rotation_message,
+};
 use crate::{Fault, FaultKind, Position, PublicKey, events, hex};
 
 /// How far the walk has come.
 pub(crate) struct Walk {
-    key: PublicKey,
+    /// The keys in force so far, oldest first; the last one is in force now.
+    pub(crate) keys: Vec<PublicKey>,
+    /// The file being walked, for faults.
+    file: String,
     /// Before the first record walked; `None` until a walk that starts anywhere has seen one.
     pub(crate) base: Option<Position>,
     /// The last record walked.
@@ -17,7 +23,7 @@ pub(crate) struct Walk {
     pub(crate) time: String,
     /// The station every record must name.
     pub(crate) station: Option<String>,
-    /// Lines walked.
+    /// Lines of the file walked.
     pub(crate) lines: u64,
     /// Checkpoints walked, each with a valid signature.
     pub(crate) checkpoints: u64,
@@ -33,12 +39,33 @@ impl Walk {
 
     /// A walk over a piece of a chain: the first record is believed where it stands.
     pub(crate) fn from_anywhere(key: PublicKey) -> Self {
-        Self { key, base: None, tip: Position::START, time: String::new(), station: None, lines: 0, checkpoints: 0, signed: None }
+        Self {
+            keys: vec![key],
+            file: String::new(),
+            base: None,
+            tip: Position::START,
+            time: String::new(),
+            station: None,
+            lines: 0,
+            checkpoints: 0,
+            signed: None,
+        }
+    }
+
+    /// The next line is the first of `file`.
+    pub(crate) fn begin_file(&mut self, file: &str) {
+        file.clone_into(&mut self.file);
+        self.lines = 0;
+    }
+
+    /// The fault `kind` at the last line walked.
+    pub(crate) fn fault_here(&self, kind: FaultKind) -> Fault {
+        Fault { seq: self.tip.seq, file: self.file.clone(), line: self.lines, kind }
     }
 
     /// The fault `kind` at the line after the last one walked.
     pub(crate) fn fault(&self, kind: FaultKind) -> Fault {
-        Fault { seq: self.tip.seq.saturating_add(1), line: self.lines.saturating_add(1), kind }
+        Fault { seq: self.tip.seq.saturating_add(1), file: self.file.clone(), line: self.lines.saturating_add(1), kind }
     }
 
     /// Walks one line, given with its line end.
@@ -49,6 +76,8 @@ impl Walk {
         }
         let (record, next) = self.check(line).map_err(|kind| self.fault(kind))?;
         let covers = self.check_checkpoint(&record).map_err(|kind| self.fault(kind))?;
+        let rotated = self.check_rotation(&record).map_err(|kind| self.fault(kind))?;
+        self.keys.extend(rotated);
         if covers.is_some() {
             self.checkpoints += 1;
             self.signed = covers;
@@ -83,6 +112,9 @@ impl Walk {
         } else if record.seq == 0 {
             return Err(FaultKind::SeqWrong { found: 0 });
         }
+        if month_of(&record.time).is_none() {
+            return Err(FaultKind::NotCanonical);
+        }
         if self.station.as_deref().is_some_and(|station| station != record.station) {
             return Err(FaultKind::ForeignStation);
         }
@@ -97,12 +129,37 @@ impl Walk {
         let Payload::Clear(payload) = &record.payload else {
             return Err(FaultKind::CheckpointSignature);
         };
-        let before = Position { seq: record.seq.saturating_sub(1), hash: hex::decode(&record.prev).ok_or(FaultKind::NotCanonical)? };
+        let before = before(record)?;
         serde_json::from_str::<Checkpoint>(payload.get())
             .ok()
             .and_then(|checkpoint| hex::decode::<64>(&checkpoint.signature))
-            .filter(|signature| self.key.verify(&checkpoint_message(&before), signature))
+            .filter(|signature| self.keys.last().is_some_and(|key| key.verify(&checkpoint_message(&before), signature)))
             .map(|_valid| Some(before))
             .ok_or(FaultKind::CheckpointSignature)
     }
+
+    /// The key that `record` puts in force, if it replaces the key: both keys say so.
+    fn check_rotation(&self, record: &Record<'_>) -> Result<Option<PublicKey>, FaultKind> {
+        if record.event != events::KEY_ROTATED {
+            return Ok(None);
+        }
+        let Payload::Clear(payload) = &record.payload else {
+            return Err(FaultKind::RotationSignature);
+        };
+        let before = before(record)?;
+        let rotation: Rotation = serde_json::from_str(payload.get()).map_err(|_| FaultKind::RotationSignature)?;
+        let checked = || {
+            let (previous, next): (PublicKey, PublicKey) = (rotation.previous.parse().ok()?, rotation.next.parse().ok()?);
+            let message = rotation_message(&before, &previous, &next);
+            let both = self.keys.last() == Some(&previous)
+                && previous.verify(&message, &hex::decode::<64>(&rotation.by_previous)?)
+                && next.verify(&message, &hex::decode::<64>(&rotation.by_next)?);
+            both.then_some(next)
+        };
+        checked().map(Some).ok_or(FaultKind::RotationSignature)
+    }
+}
+
+fn before(record: &Record<'_>) -> Result<Position, FaultKind> {
+    Ok(Position { seq: record.seq.saturating_sub(1), hash: hex::decode(&record.prev).ok_or(FaultKind::NotCanonical)? })
 }

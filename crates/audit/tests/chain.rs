@@ -290,7 +290,7 @@ fn names_that_could_leave_their_place_are_refused_and_nothing_is_written() {
         let refused = log.append(&[Event { event, ..good.clone() }]).unwrap_err();
         assert!(matches!(refused, AuditError::Name { what: "event", .. }), "{event:?}");
     }
-    for event in ["checkpoint", "chain-repaired", "payload-erased", "clock-stepped-back"] {
+    for event in ["checkpoint", "key-rotated", "chain-repaired", "payload-erased", "clock-stepped-back"] {
         let refused = log.append(&[Event { event, ..good.clone() }]).unwrap_err();
         assert!(matches!(refused, AuditError::ReservedEvent { .. }), "{event:?}");
     }

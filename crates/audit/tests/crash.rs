@@ -23,7 +23,7 @@ fn killed_after_commit(station: &Station, first_batch: bool) -> (Vec<u8>, Vec<u8
     if !first_batch {
         log.append(&[station_event(events::STATION_START), item_event("s-1", 0)]).unwrap();
     }
-    let before = fs::read(station.chain()).unwrap();
+    let before = fs::read(station.chain()).unwrap_or_default();
     log.append(&[item_event("s-1", 1), item_event("s-1", 2), item_event("s-1", 3)]).unwrap();
     let after = fs::read(station.chain()).unwrap();
     fs::write(station.chain(), &before).unwrap();

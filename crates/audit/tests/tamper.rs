@@ -12,7 +12,7 @@ use std::fs;
 use std::sync::OnceLock;
 
 use audit::{AuditLog, Fault, FaultKind, PublicKey, Verified, events, verify};
-use common::{Station, hex, item_event, lines, station_event};
+use common::{NOVEMBER, Station, hex, item_event, lines, station_event};
 use proptest::prelude::*;
 use ring::digest::{SHA256, digest};
 
@@ -65,7 +65,7 @@ fn last_batch(log: &mut AuditLog) {
 fn verify_files(chain: &[u8], head: &[u8], key: &PublicKey) -> Result<Verified, Fault> {
     let dir = tempfile::tempdir().unwrap();
     fs::create_dir(dir.path().join("audit")).unwrap();
-    fs::write(dir.path().join("audit/chain.jsonl"), chain).unwrap();
+    fs::write(dir.path().join("audit").join(NOVEMBER), chain).unwrap();
     fs::write(dir.path().join("audit/HEAD"), head).unwrap();
     verify(dir.path(), key)
 }

@@ -7,7 +7,7 @@
 use crate::control::{self, Said};
 use crate::fault::StationFault;
 use crate::station::{make_private, station_name};
-use audit::{AuditError, AuditLog, Clock, Entropy, Event, Position, StationKey};
+use audit::{AuditError, AuditLog, Clock, Entropy, Event, KeyHistory, Position, StationKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -76,7 +76,8 @@ impl Identity {
     pub(crate) fn load(state: &Path, entropy: &dyn Entropy) -> Result<Self, StationFault> {
         make_private(state)?;
         let key = Arc::new(StationKey::load_or_create(state, entropy)?);
-        let name = station_name(&key.public_key());
+        // The name stays when the key is replaced.
+        let name = station_name(&KeyHistory::load(state)?.first());
         Ok(Self { key, name })
     }
 }

@@ -198,7 +198,7 @@ fn reviewers_of(paths: &StatePaths) -> Result<Reviewers, StationFault> {
     }
 }
 
-/// Identifier of a station from its key.
+/// Identifier of a station from its first key.
 pub fn station_name(key: &PublicKey) -> String {
     format!("station-{}", key.to_string().chars().take(12).collect::<String>())
 }

@@ -20,7 +20,7 @@ pub use names::OutputNames;
 pub use people::{Language, report_pdf};
 pub use process::ProcessError;
 pub use route::{RouteError, folder_of, groups_of, route};
-pub use verify::{ReleaseFault, VerifiedRelease, verify_folder, verify_release};
+pub use verify::{ReleaseFault, VerifiedRelease, verify_folder, verify_folder_by, verify_release};
 
 /// Where the files of a medium lie in a release.
 pub const FILES: &str = "files";

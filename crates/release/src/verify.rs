@@ -75,13 +75,21 @@ pub fn verify_release(dir: &Path, expected: Option<&PublicKey>) -> Result<Verifi
 /// # Errors
 /// The first [`ReleaseFault`].
 pub fn verify_folder(dir: &Path, expected: Option<&PublicKey>, purpose: Purpose) -> Result<VerifiedRelease, ReleaseFault> {
+    verify_folder_by(dir, expected.map_or(&[], std::slice::from_ref), purpose)
+}
+
+/// The same for a station that has had several keys: any of `expected` will do. With none the signature is checked, but not whose it is.
+///
+/// # Errors
+/// The first [`ReleaseFault`].
+pub fn verify_folder_by(dir: &Path, expected: &[PublicKey], purpose: Purpose) -> Result<VerifiedRelease, ReleaseFault> {
     let read = |name: &str| {
         let path = dir.join(name);
         fs::read_to_string(&path).map_err(|source| ReleaseFault::Read { path, source })
     };
     let text = read(MANIFEST)?;
     let key = signed_by(&text, &read(SIGNATURE)?, purpose).ok_or(ReleaseFault::Signature)?;
-    if expected.is_some_and(|wanted| *wanted != key) {
+    if !expected.is_empty() && !expected.contains(&key) {
         return Err(ReleaseFault::OtherKey { key: key.to_string() });
     }
     let manifest = Manifest::from_text(&text).ok_or(ReleaseFault::Manifest)?;
@@ -98,7 +106,7 @@ pub fn verify_folder(dir: &Path, expected: Option<&PublicKey>, purpose: Purpose)
         }
     }
     no_extras(dir, dir, &manifest)?;
-    Ok(VerifiedRelease { files: manifest.files().len(), signed_by: key.to_string(), key_confirmed: expected.is_some() })
+    Ok(VerifiedRelease { files: manifest.files().len(), signed_by: key.to_string(), key_confirmed: !expected.is_empty() })
 }
 
 fn no_extras(root: &Path, dir: &Path, manifest: &Manifest) -> Result<(), ReleaseFault> {

@@ -1,5 +1,11 @@
 //! The command line.
 
+mod audit;
+mod keys;
+
+pub use audit::{Audit, Erase, Verify, Which};
+pub use keys::Keys;
+
 use clap::{Args, Parser, Subcommand};
 use scan::ClamdAddress;
 use std::path::PathBuf;
@@ -67,9 +73,12 @@ pub enum Command {
     /// Look at media: which are there, what comes and goes, and what the device policy says. Nothing is read.
     #[command(subcommand)]
     Media(Media),
-    /// Look at the audit chain.
+    /// Check, show and export the audit chain; erase a session's particulars from it.
     #[command(subcommand)]
     Audit(Audit),
+    /// Show or replace the station's signing key.
+    #[command(subcommand)]
+    Keys(Keys),
     /// Look at what is held.
     #[command(subcommand)]
     Quarantine(Quarantine),
@@ -151,32 +160,6 @@ pub enum Media {
         /// Print JSON for machines, one object a line.
         #[arg(long)]
         json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Audit {
-    /// Check the whole chain; names the first record that was edited, deleted, inserted, reordered or cut off.
-    Verify {
-        /// Public key of the station (64 hexadecimal digits) instead of the one in the state directory.
-        #[arg(long, value_name = "HEX")]
-        key: Option<String>,
-        #[command(flatten)]
-        state: State,
-    },
-    /// Print records, oldest first.
-    Show {
-        /// Only this session.
-        #[arg(long, value_name = "ID")]
-        session: Option<String>,
-        /// Only this event.
-        #[arg(long, value_name = "NAME")]
-        event: Option<String>,
-        /// At most this many.
-        #[arg(long, value_name = "N")]
-        limit: Option<u64>,
-        #[command(flatten)]
-        state: State,
     },
 }
 

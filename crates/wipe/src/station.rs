@@ -14,7 +14,7 @@ use crate::stream::KEY_BYTES;
 use crate::system::System;
 use crate::target::{Confirmed, Target};
 use crate::work::{Work, Worked};
-use audit::{AuditLog, Clock, Entropy, Event, PublicKey, StationKey, events};
+use audit::{AuditLog, Clock, Entropy, Event, KeyHistory, PublicKey, StationKey, events};
 use model::policy::WipePolicy;
 use release::Language;
 use serde_json::{Value, json};
@@ -83,7 +83,8 @@ impl Station {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, WipeFault> {
         let key = Arc::new(StationKey::load_or_create(state, entropy.as_ref())?);
-        let name = name_of(&key.public_key());
+        // The name stays when the key is replaced.
+        let name = name_of(&KeyHistory::load(state)?.first());
         let log = AuditLog::open(state, &name, Arc::clone(&key), Arc::clone(&clock), Arc::clone(&entropy))?;
         let journals = Journals::open(state)?;
         let (system, tools) = (System::default(), Tools::default());

@@ -1,6 +1,8 @@
 //! A station in a temporary directory, with a clock and an entropy that the test decides.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+pub mod mutate;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +16,9 @@ pub const STATION: &str = "lock-01";
 
 /// 2026-11-18T11:06:40.000Z
 pub const NOON: i64 = 1_795_000_000_000;
+
+/// The file of that month.
+pub const NOVEMBER: &str = "chain-2026-11.jsonl";
 
 pub struct TestClock(AtomicI64);
 
@@ -85,11 +90,22 @@ impl Station {
     }
 
     pub fn chain(&self) -> PathBuf {
-        self.state().join("audit/chain.jsonl")
+        self.state().join("audit").join(NOVEMBER)
     }
 
     pub fn head(&self) -> PathBuf {
         self.state().join("audit/HEAD")
+    }
+
+    /// The same station with the key that lies there now.
+    pub fn reloaded(self) -> Self {
+        let key = Arc::new(StationKey::load_or_create(&self.state, self.entropy.as_ref()).unwrap());
+        Self { key, ..self }
+    }
+
+    /// The private key as it lies there.
+    pub fn key_file(&self) -> Vec<u8> {
+        fs::read(self.state().join("keys/station.pk8")).unwrap()
     }
 
     pub fn public_key(&self) -> PublicKey {
@@ -112,7 +128,7 @@ impl Station {
         verify(self.state(), &self.public_key())
     }
 
-    /// `chain.jsonl` and `HEAD` as they are now.
+    /// The file of November and `HEAD` as they are now.
     pub fn files(&self) -> (Vec<u8>, Vec<u8>) {
         (fs::read(self.chain()).unwrap(), fs::read(self.head()).unwrap())
     }
@@ -142,4 +158,22 @@ pub fn hex(bytes: &[u8]) -> String {
         text.push_str(&format!("{byte:02x}"));
         text
     })
+}
+
+/// The same numbers in each run (splitmix64).
+pub struct Random(u64);
+
+impl Random {
+    pub fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below `limit`.
+    pub fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % limit as u64).unwrap()
+    }
 }

@@ -1,76 +1,15 @@
 //! Commands that look and change nothing.
 
-use super::print_json;
+use super::{BROKEN, key_for, no_station, print_json};
 use crate::cli::{PolicyFile, State, VerifyCertificate, VerifyRelease};
 use crate::settings::{self, ConfigurationError};
 use anyhow::Context as _;
-use audit::{Filter, PublicKey};
+use audit::{KeyHistory, PublicKey};
 use pipeline::station::StatePaths;
 use release::Purpose;
 use serde_json::json;
 use spool::{HoldRecord, Quarantine};
 use std::path::Path;
-
-/// Exit status when what was checked does not hold.
-const BROKEN: u8 = 1;
-
-fn key_for(given: Option<&str>, state: &Path) -> anyhow::Result<PublicKey> {
-    match given {
-        Some(hex) => hex.parse().map_err(|_| ConfigurationError("--key wants 64 hexadecimal digits".into()).into()),
-        None => {
-            PublicKey::load(state).map_err(|error| ConfigurationError(format!("no station key in {}: {error}", state.display())).into())
-        }
-    }
-}
-
-pub fn audit_verify(key: Option<&str>, state: &State) -> anyhow::Result<u8> {
-    let dir = settings::state_dir(state.state.as_deref())?;
-    let key = key_for(key, &dir)?;
-    match audit::verify(&dir, &key) {
-        Ok(verified) => {
-            if state.json {
-                print_json(&json!({
-                    "verified": true, "records": verified.records, "pending": verified.pending,
-                    "checkpoints": verified.checkpoints, "head": verified.head.to_string(), "station": verified.station,
-                }))?;
-            } else {
-                println!(
-                    "the audit chain holds: {} records, {} signed checkpoints, head {}",
-                    verified.records, verified.checkpoints, verified.head
-                );
-            }
-            Ok(0)
-        }
-        Err(fault) => {
-            if state.json {
-                print_json(&json!({ "verified": false, "fault": fault.to_string(), "seq": fault.seq, "line": fault.line }))?;
-            } else {
-                println!("the audit chain is BROKEN: {fault}");
-            }
-            Ok(BROKEN)
-        }
-    }
-}
-
-pub fn audit_show(session: Option<&str>, event: Option<&str>, limit: Option<u64>, state: &State) -> anyhow::Result<u8> {
-    let dir = settings::state_dir(state.state.as_deref())?;
-    let filter = Filter {
-        session: session.map(str::to_owned),
-        event: event.map(str::to_owned),
-        limit: limit.map(|n| n as usize),
-        ..Filter::default()
-    };
-    for shown in audit::show(&dir, filter)? {
-        let shown = shown?;
-        if state.json {
-            println!("{}", serde_json::to_string(&shown)?);
-        } else {
-            let payload = serde_json::to_string(&shown.payload)?;
-            println!("{:>8}  {}  {:24}  {}  {}", shown.seq, shown.time, shown.event, shown.session.as_deref().unwrap_or("-"), payload);
-        }
-    }
-    Ok(0)
-}
 
 pub fn quarantine_list(session: Option<&str>, state: &State) -> anyhow::Result<u8> {
     let dir = StatePaths::new(&settings::state_dir(state.state.as_deref())?).quarantine();
@@ -133,16 +72,24 @@ fn verify_folder(folder: &Path, purpose: Purpose, key: Option<&str>, state: &Sta
     };
     let dir = settings::state_dir(state.state.as_deref())?;
     // Without a station at hand the signature is still checked, and the key it names is printed for comparison.
-    let expected = match (key, state.state.is_some() || dir.exists()) {
-        (None, false) => None,
-        (key, _) => Some(key_for(key, &dir)?),
+    let history = match (key, state.state.is_some() || dir.exists()) {
+        (None, true) => Some(KeyHistory::load(&dir).map_err(|error| no_station(&dir, &error))?),
+        _ => None,
     };
-    match release::verify_folder(folder, expected.as_ref(), purpose) {
+    let expected: Vec<PublicKey> = match (key, &history) {
+        (Some(_), _) => vec![key_for(key, &dir)?],
+        (None, history) => history.as_ref().map(KeyHistory::keys).unwrap_or_default(),
+    };
+    match release::verify_folder_by(folder, &expected, purpose) {
         Ok(verified) => {
             if state.json {
                 print_json(&verified)?;
             } else {
                 println!("the {word} holds: {} files, signed by {}", verified.files, verified.signed_by);
+                let earlier = history.iter().flat_map(|history| &history.old).find(|old| old.key.to_string() == verified.signed_by);
+                if let Some(old) = earlier {
+                    println!("note: an earlier key of this station, in force until {}", old.until);
+                }
                 if !verified.key_confirmed {
                     println!("note: no station key to compare with; check that this is the station's (--key, --state)");
                 }

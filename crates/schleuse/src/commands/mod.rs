@@ -1,6 +1,8 @@
 //! One file per group of commands.
 
+mod audit;
 mod doctor;
+mod keys;
 mod look;
 mod media;
 mod process;
@@ -10,10 +12,12 @@ mod secrets;
 mod watch;
 mod wipe;
 
-use crate::cli::{Audit, Cli, Command, Policy, Quarantine, Rules};
+use crate::cli::{Cli, Command, Policy, Quarantine, Rules};
 use crate::device::DeviceRefused;
 use crate::settings::ConfigurationError;
+use ::audit::PublicKey;
 use pipeline::StationFault;
+use std::path::Path;
 
 /// Exit status of usage and configuration errors.
 pub const USAGE: u8 = 2;
@@ -24,14 +28,15 @@ pub const WAITING: u8 = 6;
 /// Exit status of a device that the policy refuses.
 pub const REFUSED: u8 = 4;
 
+/// Exit status when what was checked does not hold.
+const BROKEN: u8 = 1;
+
 /// Runs a command and gives its exit status.
 pub fn run(cli: &Cli) -> anyhow::Result<u8> {
     match &cli.command {
         Command::Process(order) => process::run(order),
-        Command::Audit(Audit::Verify { key, state }) => look::audit_verify(key.as_deref(), state),
-        Command::Audit(Audit::Show { session, event, limit, state }) => {
-            look::audit_show(session.as_deref(), event.as_deref(), *limit, state)
-        }
+        Command::Audit(what) => audit::run(what),
+        Command::Keys(what) => keys::run(what),
         Command::Quarantine(Quarantine::List { session, state }) => look::quarantine_list(session.as_deref(), state),
         Command::Quarantine(Quarantine::Show { hold, state }) => look::quarantine_show(hold, state),
         Command::Release(what) => release::run(what),
@@ -66,4 +71,17 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     println!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
+}
+
+/// The key a person named, or the station's.
+fn key_for(given: Option<&str>, state: &Path) -> anyhow::Result<PublicKey> {
+    match given {
+        Some(hex) => hex.parse().map_err(|_| ConfigurationError("--key wants 64 hexadecimal digits".into()).into()),
+        None => PublicKey::load(state).map_err(|error| no_station(state, &error)),
+    }
+}
+
+/// There is no station in the directory `state`.
+fn no_station(state: &Path, error: &::audit::AuditError) -> anyhow::Error {
+    ConfigurationError(format!("no station key in {}: {error}", state.display())).into()
 }
