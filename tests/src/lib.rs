@@ -13,6 +13,7 @@ pub mod loops;
 pub mod processes;
 pub mod relay;
 pub mod released;
+pub mod servers;
 pub mod stick;
 pub mod udevd;
 

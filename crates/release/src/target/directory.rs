@@ -3,7 +3,7 @@
 //! **Invariant:** nothing is written through a symbolic link, and nothing outside of the folder; the top folder is never
 //! made here, so that a mount point without its mount gets nothing.
 
-use super::{Target, TargetError, split};
+use super::{Target, TargetError, parents, split};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -39,14 +39,12 @@ impl Directory {
             return Err(TargetError::gone(&place, format!("nothing is mounted at {}", point.display())));
         }
         let mut directory = Self { place, top };
-        let mut below = String::new();
-        for part in folder.split('/').filter(|part| !part.is_empty()) {
-            below = if below.is_empty() { part.to_owned() } else { format!("{below}/{part}") };
-            directory.make_open_dir(&below)?;
+        for below in parents(folder) {
+            directory.make_open_dir(below)?;
         }
-        if !below.is_empty() {
-            directory.place = format!("{}/{}", directory.place, model::escape_text(&below));
-            directory.top = directory.dir(&below)?;
+        if !folder.is_empty() {
+            directory.place = format!("{}/{}", directory.place, model::escape_text(folder));
+            directory.top = directory.dir(folder)?;
         }
         Ok(directory)
     }

@@ -6,12 +6,17 @@
 
 mod directory;
 mod error;
+mod sftp;
+mod smb;
 
 pub use directory::Directory;
 pub use error::{OutboxFault, TargetError};
+pub use sftp::Sftp;
+pub use smb::Smb;
 
 use model::policy::{ReleasePolicy, TargetPlace};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 /// A folder releases are put into. Paths are relative to it, `/`-separated, of components that went through the name
 /// policy; the empty path is the folder itself. All calls block. After [`TargetError::Gone`] the next call connects anew.
@@ -80,14 +85,50 @@ pub trait Target: Send {
 /// # Errors
 /// When the target is away or does not let this program in.
 pub fn connect(place: &TargetPlace, folder: &str, policy: &ReleasePolicy) -> Result<Box<dyn Target>, TargetError> {
-    let _ = policy;
     match place {
         TargetPlace::Directory { path } => Ok(Box::new(Directory::open(Path::new(path), folder)?)),
-        TargetPlace::Smb { .. } | TargetPlace::Sftp { .. } => Err(TargetError::gone("the target", "this kind is not built in yet")),
+        TargetPlace::Smb { server, port, share, folder: own, credentials } => {
+            let credentials = credential(&format!("the share //{server}/{share}"), credentials)?;
+            let share = smb::Share { server: server.clone(), port: *port, name: share.clone(), folder: own.clone(), credentials };
+            Ok(Box::new(Smb::open(share, folder, policy)?))
+        }
+        TargetPlace::Sftp { server, port, user, folder: own, identity, known_hosts } => {
+            let identity = credential(&format!("the server {server}"), identity)?;
+            let (server, user, own) = (server.clone(), user.clone(), own.clone());
+            let login = sftp::Login { server, port: *port, user, folder: own, identity, known_hosts: known_hosts.into() };
+            Ok(Box::new(Sftp::open(login, folder, policy)?))
+        }
+    }
+}
+
+/// Where a secret lies: a file only its owner can read, or a systemd credential (`credential:NAME`, systemd.exec(5)). What
+/// is in it is read by the program that logs in, not by this one.
+fn credential(place: &str, setting: &str) -> Result<PathBuf, TargetError> {
+    let denied = |cause: String| Err(TargetError::denied(place, cause));
+    if let Some(name) = setting.strip_prefix("credential:") {
+        let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0']);
+        return match std::env::var_os("CREDENTIALS_DIRECTORY") {
+            Some(folder) if plain => Ok(Path::new(&folder).join(name)),
+            Some(_) => denied(format!("\"{name}\" is no name of a credential")),
+            None => denied(format!("systemd handed over no credentials, so not \"{name}\" either (LoadCredential=)")),
+        };
+    }
+    match std::fs::metadata(setting) {
+        Err(error) => denied(format!("{setting}: {error}")),
+        Ok(meta) if !meta.is_file() => denied(format!("{setting} is no file")),
+        Ok(meta) if meta.mode() & 0o077 != 0 => denied(format!("others can read {setting}; set its mode to 0600")),
+        Ok(_) => Ok(setting.into()),
     }
 }
 
 /// The folder a path lies in, and its last component.
 fn split(path: &str) -> (&str, &str) {
     path.rsplit_once('/').unwrap_or(("", path))
+}
+
+/// A path and the folders above it, the uppermost first: `a`, `a/b`, `a/b/c`.
+fn parents(path: &str) -> impl Iterator<Item = &str> {
+    let path = path.trim_end_matches('/');
+    let ends = path.match_indices('/').map(|(at, _)| at).chain((!path.is_empty()).then_some(path.len()));
+    ends.filter_map(|end| path.get(..end))
 }
