@@ -1,5 +1,13 @@
 //! The command line.
 
+mod quarantine;
+mod retention;
+mod reviewer;
+
+pub use quarantine::{Approve, By, Decide, Destroy, Export, List, Quarantine, Rescan, Show, Sort, Stats};
+pub use retention::{DueNow, Retention};
+pub use reviewer::{Create, Reviewer};
+
 use clap::{Args, Parser, Subcommand};
 use scan::ClamdAddress;
 use std::path::PathBuf;
@@ -22,6 +30,7 @@ const EXIT_STATUS: &str = "Exit status:
   2   usage or configuration
   3   station fault; nothing unverified was released
   4   `process`: the device policy refuses the device; nothing of it was read
+  5   a request of a person is refused, and the refusal is on record (quarantine, reviewer)
   10  `process`: the session reconciled and something was withheld or could not be read";
 
 /// Where the station keeps its state.
@@ -56,9 +65,15 @@ pub enum Command {
     /// Look at the audit chain.
     #[command(subcommand)]
     Audit(Audit),
-    /// Look at what is held.
+    /// Look at what is held, and decide on it.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Make reviewers' keys, and register them.
+    #[command(subcommand)]
+    Reviewer(Reviewer),
+    /// Delete what has been kept long enough.
+    #[command(subcommand)]
+    Retention(Retention),
     /// Check a release: signature, hashes, missing and extra files.
     VerifyRelease(VerifyRelease),
     /// Overwrite a retired medium, read it back, format it, and certify it.
@@ -159,25 +174,6 @@ pub enum Audit {
         /// At most this many.
         #[arg(long, value_name = "N")]
         limit: Option<u64>,
-        #[command(flatten)]
-        state: State,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Quarantine {
-    /// List holds.
-    List {
-        /// Only this session.
-        #[arg(long, value_name = "ID")]
-        session: Option<String>,
-        #[command(flatten)]
-        state: State,
-    },
-    /// Show the record of one hold.
-    Show {
-        /// The hold, as `quarantine list` names it.
-        hold: String,
         #[command(flatten)]
         state: State,
     },

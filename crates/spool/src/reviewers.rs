@@ -286,7 +286,11 @@ impl fmt::Debug for Reviewers {
 
 impl fmt::Debug for Reviewer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reviewer").field("name", &self.name).field("key", &self.public_key()).field("signing", &self.signing).finish()
+        f.debug_struct("Reviewer")
+            .field("name", &self.name)
+            .field("key", &self.public_key())
+            .field("signing", &self.signing)
+            .finish_non_exhaustive()
     }
 }
 
@@ -335,15 +339,9 @@ mod tests {
         fs::copy(&anna, &copy).unwrap();
         assert!(matches!(Reviewers::add(&dir, &copy), Err(ReviewerError::Taken { other, .. }) if other == "anna"));
         // Nor with another encryption key.
-        fs::write(
-            &copy,
-            format!(
-                "{}ed25519 {}\n",
-                fs::read_to_string(&bert).unwrap().lines().next().map(|l| format!("{l}\n")).unwrap(),
-                identity.signing_key()
-            ),
-        )
-        .unwrap();
+        let of_bert = fs::read_to_string(&bert).unwrap();
+        let mixed = format!("{}\ned25519 {}\n", of_bert.lines().next().unwrap(), identity.signing_key());
+        fs::write(&copy, mixed).unwrap();
         assert!(matches!(Reviewers::add(&dir, &copy), Err(ReviewerError::Taken { .. })));
         Reviewers::add(&dir, &bert).unwrap();
         assert_eq!(Reviewers::load(&dir).unwrap().whose(&identity).unwrap().name, "anna");

@@ -9,7 +9,7 @@ mod statement;
 pub use statement::{Decision, Filed, REVIEW_SCHEMA, Statement, Wanted};
 
 use crate::instant::{self, DAY_MS};
-use crate::quarantine::HoldRecord;
+use crate::quarantine::{HoldRecord, Progress};
 use crate::reviewers::{Reviewers, SigningKey};
 use model::policy::ReviewPolicy;
 use model::{Exception, HoldClass};
@@ -179,6 +179,45 @@ fn standing(record: &HoldRecord, filed: &Filed, reviewers: &Reviewers, policy: &
         Standing::Expired
     } else {
         Standing::Approves
+    }
+}
+
+/// Where a hold stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HoldState {
+    /// To be decided.
+    Open,
+    /// Reviewers let it go through the line again.
+    Approved,
+    /// The last word is a rejection.
+    Rejected,
+    /// The original is gone.
+    Destroyed,
+}
+
+impl HoldState {
+    /// Every one, in order.
+    pub const ALL: [Self; 4] = [Self::Open, Self::Approved, Self::Rejected, Self::Destroyed];
+
+    /// The word in output.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Destroyed => "destroyed",
+        }
+    }
+
+    /// Of a hold whose destruction has come so far, and whose statements amount to `granted`.
+    pub fn of(progress: &Progress, granted: &Result<Exception, Refusal>) -> Self {
+        match (progress, granted) {
+            (Progress::Begun(_) | Progress::Done(_), _) => Self::Destroyed,
+            (Progress::None, Ok(_)) => Self::Approved,
+            (Progress::None, Err(Refusal::Rejected { .. })) => Self::Rejected,
+            (Progress::None, Err(Refusal::Malicious { .. } | Refusal::Broken { .. } | Refusal::Missing { .. })) => Self::Open,
+        }
     }
 }
 

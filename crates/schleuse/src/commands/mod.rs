@@ -1,15 +1,19 @@
 //! One file per group of commands.
 
+mod desk;
 mod doctor;
 mod look;
 mod media;
 mod process;
+mod quarantine;
+mod retention;
+mod reviewer;
 mod rules;
 mod secrets;
 mod watch;
 mod wipe;
 
-use crate::cli::{Audit, Cli, Command, Policy, Quarantine, Rules};
+use crate::cli::{Audit, Cli, Command, Policy, Rules};
 use crate::device::DeviceRefused;
 use crate::settings::ConfigurationError;
 use pipeline::StationFault;
@@ -20,6 +24,8 @@ pub const USAGE: u8 = 2;
 pub const FAULT: u8 = 3;
 /// Exit status of a device that the policy refuses.
 pub const REFUSED: u8 = 4;
+/// Exit status of a person's request that is refused.
+pub const REQUEST_REFUSED: u8 = 5;
 
 /// Runs a command and gives its exit status.
 pub fn run(cli: &Cli) -> anyhow::Result<u8> {
@@ -29,8 +35,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Audit(Audit::Show { session, event, limit, state }) => {
             look::audit_show(session.as_deref(), event.as_deref(), *limit, state)
         }
-        Command::Quarantine(Quarantine::List { session, state }) => look::quarantine_list(session.as_deref(), state),
-        Command::Quarantine(Quarantine::Show { hold, state }) => look::quarantine_show(hold, state),
+        Command::Quarantine(what) => quarantine::run(what),
+        Command::Reviewer(what) => reviewer::run(what),
+        Command::Retention(what) => retention::run(what),
         Command::VerifyRelease(what) => look::verify_release(what),
         Command::Wipe(order) => wipe::run(order),
         Command::VerifyCertificate(what) => look::verify_certificate(what),
@@ -49,6 +56,9 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     }
     if error.downcast_ref::<DeviceRefused>().is_some() {
         return REFUSED;
+    }
+    if error.downcast_ref::<desk::RequestRefused>().is_some() {
+        return REQUEST_REFUSED;
     }
     if error.downcast_ref::<::wipe::Refusal>().is_some() {
         return USAGE;

@@ -114,7 +114,7 @@ fn a_hold_killed_after_any_of_its_file_operations_is_there_whole_or_not_at_all()
                 fs::write(partial.join("record.json"), &json[..of_record]).unwrap();
             }
         }
-        assert_eq!(Quarantine::list(&dir).unwrap(), [record.clone()], "{written:?}");
+        assert_eq!(Quarantine::list(&dir).unwrap(), std::slice::from_ref(&record), "{written:?}");
         let reviewers = Reviewers::load(&root.path().join("r")).unwrap();
         Quarantine::open(&dir, reviewers, true).unwrap();
         assert!(!partial.exists(), "{written:?}");
