@@ -13,6 +13,7 @@ pub mod loops;
 pub mod processes;
 pub mod relay;
 pub mod released;
+pub mod review;
 pub mod servers;
 pub mod stick;
 pub mod udevd;
@@ -24,6 +25,7 @@ use pipeline::Settings;
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -70,6 +72,18 @@ pub struct Ended {
 /// When it cannot be started.
 pub fn run(command: &mut Command) -> Result<Ended> {
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("running {command:?}"))?;
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Ended { status: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) })
+}
+
+/// Runs a command to its end with `input` on its standard input.
+///
+/// # Errors
+/// When it cannot be started or does not take its input.
+pub fn run_with(command: &mut Command, input: &str) -> Result<Ended> {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    child.stdin.take().context("standard input")?.write_all(input.as_bytes())?;
+    let output = child.wait_with_output()?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     Ok(Ended { status: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) })
 }

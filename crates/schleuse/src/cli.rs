@@ -5,6 +5,13 @@ mod keys;
 
 pub use audit::{Audit, Erase, Verify, Which};
 pub use keys::Keys;
+mod quarantine;
+mod retention;
+mod reviewer;
+
+pub use quarantine::{Approve, By, Decide, Destroy, Export, List, Quarantine, Rescan, Show, Sort, Stats};
+pub use retention::{DueNow, Retention};
+pub use reviewer::{Create, Reviewer};
 
 use clap::{Args, Parser, Subcommand};
 use scan::ClamdAddress;
@@ -28,6 +35,7 @@ const EXIT_STATUS: &str = "Exit status:
   2   usage or configuration
   3   station fault; nothing unverified was released
   4   `process`: the device policy refuses the device; nothing of it was read
+  5   a request of a person is refused, and the refusal is on record (quarantine, reviewer)
   6   `process`: the session reconciled, and its release waits in the outbox because its target is away;
       `release deliver`: some still wait
   10  `process`: the session reconciled and something was withheld or could not be read";
@@ -79,9 +87,15 @@ pub enum Command {
     /// Show or replace the station's signing key.
     #[command(subcommand)]
     Keys(Keys),
-    /// Look at what is held.
+    /// Look at what is held, and decide on it.
     #[command(subcommand)]
     Quarantine(Quarantine),
+    /// Make reviewers' keys, and register them.
+    #[command(subcommand)]
+    Reviewer(Reviewer),
+    /// Delete what has been kept long enough.
+    #[command(subcommand)]
+    Retention(Retention),
     /// Releases that wait for their target.
     #[command(subcommand)]
     Release(Release),
@@ -160,25 +174,6 @@ pub enum Media {
         /// Print JSON for machines, one object a line.
         #[arg(long)]
         json: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub enum Quarantine {
-    /// List holds.
-    List {
-        /// Only this session.
-        #[arg(long, value_name = "ID")]
-        session: Option<String>,
-        #[command(flatten)]
-        state: State,
-    },
-    /// Show the record of one hold.
-    Show {
-        /// The hold, as `quarantine list` names it.
-        hold: String,
-        #[command(flatten)]
-        state: State,
     },
 }
 

@@ -5,10 +5,15 @@
 
 mod content;
 mod durable;
+mod identity;
+pub mod instant;
 mod quarantine;
+pub mod retention;
 mod reviewers;
+pub mod reviews;
 
 pub use content::{Spool, SpoolError, SpoolFile, SpoolWriter};
 pub use durable::{sync_dir, write_durably};
-pub use quarantine::{HoldRecord, Quarantine, QuarantineError, RECORD_SCHEMA};
-pub use reviewers::{ReviewerError, Reviewers};
+pub use identity::{IdentityError, IdentityFile, ReviewerIdentity};
+pub use quarantine::{Destruction, HoldLock, HoldRecord, Original, OriginalError, Progress, Quarantine, QuarantineError, RECORD_SCHEMA};
+pub use reviewers::{Reviewer, ReviewerError, Reviewers, SigningKey, is_reviewer_name};

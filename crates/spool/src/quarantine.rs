@@ -1,6 +1,13 @@
 //! The quarantine: one directory per hold with the original, encrypted to the reviewers, and `record.json`.
 //!
-//! A hold is written into a hidden directory, synced, and renamed: it is there whole or not at all.
+//! A hold is written into a hidden directory, synced, and renamed: it is there whole or not at all. It ends by a destruction,
+//! which leaves its record.
+
+mod destruction;
+mod original;
+
+pub use destruction::{Destruction, HoldLock, Progress};
+pub use original::{Original, OriginalError};
 
 use crate::content::SpoolFile;
 use crate::durable::{sync_dir, write_durably};
@@ -83,6 +90,20 @@ pub enum QuarantineError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A file of a hold cannot be used.
+    #[error("hold {hold} cannot be used: {source}")]
+    Hold {
+        /// Which.
+        hold: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// Somebody else decides on it at this moment.
+    #[error("another program works on hold {hold} at this moment")]
+    Busy {
+        /// Which.
+        hold: String,
     },
     /// A hold cannot be encrypted.
     #[error("the hold {hold} cannot be encrypted to the reviewers' keys")]
@@ -195,72 +216,10 @@ fn is_hold_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 100 && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ReviewerError;
-    use crate::content::Spool;
-    use std::io::Read as _;
-
-    fn record(hold: &str, content: &SpoolFile) -> HoldRecord {
-        HoldRecord {
-            schema: RECORD_SCHEMA.into(),
-            hold: hold.into(),
-            session: "s".into(),
-            station: "st".into(),
-            owner: None,
-            held_at: "2026-01-01T00:00:00Z".into(),
-            path: "a/b.exe".into(),
-            order: vec![1],
-            release_path: vec!["a".into(), "b.exe".into()],
-            claimed: "exe".into(),
-            sha256: content.digest,
-            size_bytes: content.size_bytes,
-            format: Some(Format::Pe),
-            reason: Reason::Stripped,
-            class: HoldClass::Policy,
-            findings: vec![],
-            removed: vec![],
-            policy_sha256: Digest([0; 32]),
-        }
-    }
-
-    #[test]
-    fn only_the_reviewers_identity_opens_a_hold() {
-        let root = tempfile::tempdir().unwrap();
-        let identity_file = root.path().join("identity.txt");
-        let reviewers = Reviewers::create_first(&root.path().join("reviewers"), &identity_file).unwrap();
-        assert_eq!(Reviewers::load(&root.path().join("reviewers")).unwrap().public_keys(), reviewers.public_keys());
-        let spool = Spool::create(&root.path().join("spool"), "s", u64::MAX).unwrap();
-        let content = spool.put(b"MZ hostile").unwrap();
-        let dir = root.path().join("quarantine");
-        let store = Quarantine::open(&dir, reviewers, true).unwrap();
-        store.hold(&record("s-000001", &content), &content).unwrap();
-
-        let sealed = fs::read(dir.join("s-000001/original.age")).unwrap();
-        assert!(!sealed.windows(7).any(|w| w == b"hostile"));
-        let open_with = |identity: &age::x25519::Identity| {
-            let decryptor = age::Decryptor::new(&sealed[..]).unwrap();
-            let mut plain = Vec::new();
-            decryptor.decrypt(std::iter::once(identity as &dyn age::Identity)).map(|mut r| r.read_to_end(&mut plain).unwrap())?;
-            Ok::<_, age::DecryptError>(plain)
-        };
-        let text = fs::read_to_string(&identity_file).unwrap();
-        let identity = text.lines().find(|l| l.starts_with("AGE-SECRET-KEY")).unwrap().parse().unwrap();
-        assert_eq!(open_with(&identity).unwrap(), b"MZ hostile");
-        assert!(open_with(&age::x25519::Identity::generate()).is_err());
-        assert_eq!(Quarantine::list(&dir).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn unfinished_holds_are_removed_and_foreign_names_refused() {
-        let root = tempfile::tempdir().unwrap();
-        let reviewers = Reviewers::create_first(&root.path().join("r"), &root.path().join("id")).unwrap();
-        let dir = root.path().join("q");
-        fs::create_dir_all(dir.join(".partial-s-1")).unwrap();
-        Quarantine::open(&dir, reviewers, true).unwrap();
-        assert!(!dir.join(".partial-s-1").exists());
-        assert!(matches!(Quarantine::show(&dir, "../../etc"), Err(QuarantineError::Unknown { .. })));
-        assert!(matches!(Reviewers::load(&root.path().join("none")), Err(ReviewerError::Absent { .. })));
-    }
+/// The directory of a hold; the name is checked.
+fn hold_dir(dir: &Path, hold: &str) -> Result<PathBuf, QuarantineError> {
+    if is_hold_name(hold) { Ok(dir.join(hold)) } else { Err(QuarantineError::Unknown { hold: model::escape_text(hold) }) }
 }
+
+#[cfg(test)]
+mod tests;

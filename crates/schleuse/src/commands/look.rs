@@ -2,57 +2,12 @@
 
 use super::{BROKEN, key_for, no_station, print_json};
 use crate::cli::{PolicyFile, State, VerifyCertificate, VerifyRelease};
-use crate::settings::{self, ConfigurationError};
+use crate::settings;
 use anyhow::Context as _;
 use audit::{KeyHistory, PublicKey};
-use pipeline::station::StatePaths;
 use release::Purpose;
 use serde_json::json;
-use spool::{HoldRecord, Quarantine};
 use std::path::Path;
-
-pub fn quarantine_list(session: Option<&str>, state: &State) -> anyhow::Result<u8> {
-    let dir = StatePaths::new(&settings::state_dir(state.state.as_deref())?).quarantine();
-    let mut records = Quarantine::list(&dir)?;
-    records.retain(|record| session.is_none_or(|wanted| record.session == wanted));
-    if state.json {
-        print_json(&records)?;
-        return Ok(0);
-    }
-    for record in &records {
-        println!("{}  {:18}  {:>10}  {}", record.hold, record.reason.as_str(), record.size_bytes, record.path);
-    }
-    println!("{} holds", records.len());
-    Ok(0)
-}
-
-pub fn quarantine_show(hold: &str, state: &State) -> anyhow::Result<u8> {
-    let dir = StatePaths::new(&settings::state_dir(state.state.as_deref())?).quarantine();
-    let record = match Quarantine::show(&dir, hold) {
-        Err(error @ spool::QuarantineError::Unknown { .. }) => return Err(ConfigurationError(error.to_string()).into()),
-        other => other?,
-    };
-    if state.json {
-        print_json(&record)?;
-    } else {
-        print_record(&record);
-    }
-    Ok(0)
-}
-
-fn print_record(record: &HoldRecord) {
-    let text = record.reason.text();
-    println!("hold      {}\npath      {}\nheld at   {}", record.hold, record.path, record.held_at);
-    println!("format    {}", record.format.map_or("-", model::Format::as_str));
-    println!("size      {} bytes\nsha256    {}", record.size_bytes, record.sha256.hex());
-    println!("reason    {}\n          {}\n          {}", record.reason, text.de, text.en);
-    for finding in &record.findings {
-        println!("finding   {} ({} {}): {}", finding.code, finding.engine.name, finding.engine.version, finding.detail);
-    }
-    for removed in &record.removed {
-        println!("removed   {} × {}", removed.count, removed.kind);
-    }
-}
 
 pub fn verify_release(what: &VerifyRelease) -> anyhow::Result<u8> {
     verify_folder(&what.dir, Purpose::Release, what.key.as_deref(), &what.state)

@@ -1,18 +1,22 @@
 //! One file per group of commands.
 
 mod audit;
+mod desk;
 mod doctor;
 mod keys;
 mod look;
 mod media;
 mod process;
+mod quarantine;
 mod release;
+mod retention;
+mod reviewer;
 mod rules;
 mod secrets;
 mod watch;
 mod wipe;
 
-use crate::cli::{Cli, Command, Policy, Quarantine, Rules};
+use crate::cli::{Cli, Command, Policy, Rules};
 use crate::device::DeviceRefused;
 use crate::settings::ConfigurationError;
 use ::audit::PublicKey;
@@ -27,6 +31,8 @@ pub const FAULT: u8 = 3;
 pub const WAITING: u8 = 6;
 /// Exit status of a device that the policy refuses.
 pub const REFUSED: u8 = 4;
+/// Exit status of a person's request that is refused.
+pub const REQUEST_REFUSED: u8 = 5;
 
 /// Exit status when what was checked does not hold.
 const BROKEN: u8 = 1;
@@ -37,8 +43,9 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Process(order) => process::run(order),
         Command::Audit(what) => audit::run(what),
         Command::Keys(what) => keys::run(what),
-        Command::Quarantine(Quarantine::List { session, state }) => look::quarantine_list(session.as_deref(), state),
-        Command::Quarantine(Quarantine::Show { hold, state }) => look::quarantine_show(hold, state),
+        Command::Quarantine(what) => quarantine::run(what),
+        Command::Reviewer(what) => reviewer::run(what),
+        Command::Retention(what) => retention::run(what),
         Command::Release(what) => release::run(what),
         Command::VerifyRelease(what) => look::verify_release(what),
         Command::Wipe(order) => wipe::run(order),
@@ -58,6 +65,9 @@ pub fn status_of(error: &anyhow::Error) -> u8 {
     }
     if error.downcast_ref::<DeviceRefused>().is_some() {
         return REFUSED;
+    }
+    if error.downcast_ref::<desk::RequestRefused>().is_some() {
+        return REQUEST_REFUSED;
     }
     if error.downcast_ref::<::wipe::Refusal>().is_some() {
         return USAGE;

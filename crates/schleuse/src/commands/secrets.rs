@@ -1,4 +1,4 @@
-//! `--unlock-stdin`: passwords and recovery keys from standard input.
+//! Passwords, recovery keys and passphrases from standard input or the terminal.
 //!
 //! **Invariant:** a secret is read into memory that is wiped, past the buffers of the standard library, and is not shown:
 //! a terminal does not echo while it is typed.
@@ -16,9 +16,11 @@ use zeroize::Zeroizing;
 /// None at all, too many, one that is too long, or one that is not UTF-8: a [`ConfigurationError`] that does not show it.
 pub fn from_stdin() -> anyhow::Result<Vec<Secret>> {
     let input = stdin();
-    let _quiet = Quiet::begin(&input)?;
+    let refused = |what: &str| refused("--unlock-stdin", what);
+    let _quiet =
+        Quiet::begin(&input, "Passwords or recovery keys for encrypted volumes, one a line, then an empty line (nothing is shown):")?;
     let mut secrets = Vec::new();
-    while let Some(line) = line(&input)? {
+    while let Some(line) = line(&input, "--unlock-stdin")? {
         if secrets.len() == MAX_SECRETS {
             return Err(refused(&format!("more than {MAX_SECRETS} lines")));
         }
@@ -27,12 +29,36 @@ pub fn from_stdin() -> anyhow::Result<Vec<Secret>> {
     if secrets.is_empty() { Err(refused("no line")) } else { Ok(secrets) }
 }
 
-fn refused(what: &str) -> anyhow::Error {
-    ConfigurationError(format!("--unlock-stdin: standard input has {what}")).into()
+/// The next line of standard input, for `option`.
+///
+/// # Errors
+/// As [`from_stdin`].
+pub fn next_line(option: &'static str) -> anyhow::Result<Secret> {
+    let input = stdin();
+    let _quiet = Quiet::begin(&input, &format!("{option} (nothing is shown):"))?;
+    line(&input, option)?.ok_or_else(|| refused(option, "no line"))
+}
+
+/// A secret typed by a person; what is typed is not shown. `instead` is the option for where there is no terminal.
+///
+/// # Errors
+/// No terminal, or as [`from_stdin`].
+pub fn typed(prompt: &str, instead: &'static str) -> anyhow::Result<Secret> {
+    let input = stdin();
+    if !isatty(&input) {
+        return Err(ConfigurationError(format!("standard input is no terminal; give {instead}")).into());
+    }
+    let _quiet = Quiet::begin(&input, prompt)?;
+    line(&input, "the terminal")?.ok_or_else(|| refused("the terminal", "no line"))
+}
+
+fn refused(option: &str, what: &str) -> anyhow::Error {
+    ConfigurationError(format!("{option}: standard input has {what}")).into()
 }
 
 /// The next line; `None` at the end and for an empty one.
-fn line(input: &Stdin) -> anyhow::Result<Option<Secret>> {
+fn line(input: &Stdin, option: &str) -> anyhow::Result<Option<Secret>> {
+    let refused = |what: &str| refused(option, what);
     // In its full length at once: a buffer that grows leaves copies behind.
     let mut line = Zeroizing::new(Vec::with_capacity(MAX_SECRET_BYTES + 1));
     let mut byte = Zeroizing::new([0u8; 1]);
@@ -61,7 +87,7 @@ fn line(input: &Stdin) -> anyhow::Result<Option<Secret>> {
 struct Quiet<'a>(&'a Stdin, Option<Termios>);
 
 impl<'a> Quiet<'a> {
-    fn begin(input: &'a Stdin) -> anyhow::Result<Self> {
+    fn begin(input: &'a Stdin, prompt: &str) -> anyhow::Result<Self> {
         // What cannot be typed unseen is not asked for.
         let loud = "the terminal cannot be kept from showing what is typed; hand the keys over through a pipe or file";
         let before = isatty(input).then(|| tcgetattr(input).context(loud)).transpose()?;
@@ -69,7 +95,7 @@ impl<'a> Quiet<'a> {
             let mut quiet = before.clone();
             quiet.local_modes.remove(LocalModes::ECHO);
             tcsetattr(input, OptionalActions::Now, &quiet).context(loud)?;
-            eprintln!("Passwords or recovery keys for encrypted volumes, one a line, then an empty line (nothing is shown):");
+            eprintln!("{prompt}");
         }
         Ok(Self(input, before))
     }
