@@ -40,7 +40,7 @@ pub fn tell(lie: &str, content: &str, request: &Request, job: u32, out: &mut Out
         Request::Yara { .. } => out.control(&Answer::YaraHits { complete: true, hits: Vec::new() }),
         Request::Strip { .. } => out.bytes(told_on(content, "stripped")).and_then(|()| out.control(&Answer::Stripped(removed(lie)))),
         Request::Unpack { .. } => members(lie, out),
-        Request::RenderPdf(_) | Request::RenderImage { .. } => pages(lie, out),
+        Request::RenderPdf { .. } | Request::RenderImage { .. } => pages(lie, out),
         Request::RebuildText { .. } | Request::Office(_) => {
             out.bytes(told_on(content, "rebuilt"))?;
             out.control(&Answer::Rebuilt { removed: removed(lie), findings: Vec::new() })

@@ -56,7 +56,7 @@ impl Bench {
             pages.push(page);
             Ok(())
         };
-        let rendered = render(&self.program, &self.policy, &self.item(lie), &Request::RenderPdf(limits), keep)?;
+        let rendered = render(&self.program, &self.policy, &self.item(lie), &Request::RenderPdf { limits, password: None }, keep)?;
         Ok((rendered, pages))
     }
 
@@ -72,7 +72,7 @@ impl Bench {
     fn unpack(&self, pool: &InspectorPool, lie: &str) -> Result<Vec<Member>, Trouble> {
         let item = self.item(lie);
         let spent = Spent::default();
-        pool.with(item.size_bytes, |inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), &UNPACK, &self.spool, &spent))
+        pool.with(item.size_bytes, |inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), None, &UNPACK, &self.spool, &spent))
     }
 
     fn strip(&self, pool: &InspectorPool, lie: &str) -> Result<SpoolFile, Trouble> {
