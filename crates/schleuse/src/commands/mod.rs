@@ -4,6 +4,7 @@ mod doctor;
 mod look;
 mod media;
 mod process;
+mod retro;
 mod rules;
 mod secrets;
 mod watch;
@@ -31,6 +32,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         }
         Command::Quarantine(Quarantine::List { session, state }) => look::quarantine_list(session.as_deref(), state),
         Command::Quarantine(Quarantine::Show { hold, state }) => look::quarantine_show(hold, state),
+        Command::RetroHunt(hunt) => retro::run(hunt),
         Command::VerifyRelease(what) => look::verify_release(what),
         Command::Wipe(order) => wipe::run(order),
         Command::VerifyCertificate(what) => look::verify_certificate(what),
