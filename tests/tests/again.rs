@@ -206,7 +206,7 @@ fn encrypted_archives_open_with_the_right_password_only_and_members_have_no_exce
     let (packing, program) = (Scratch::new()?, samples_at(&[PROGRAM])?);
     let members = [
         ("Notiz.txt", TEXT.as_bytes().to_vec()),
-        ("Muster.txt", testkit::eicar().to_vec()),
+        ("Muster.txt", testkit::eicar()),
         ("Setup.exe", program[0].bytes.clone()),
         ("Rechnung.pdf", suspicious()),
     ];

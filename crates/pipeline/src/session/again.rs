@@ -24,8 +24,8 @@ use std::sync::Arc;
 use wire::Secret;
 
 /// Deepest place a record may name.
-// BOUND: far beyond archive.max_depth; an order longer than this was not written by this program.
-const MAX_ORDER: usize = 256;
+// BOUND: archive.max_depth is at most 50; an order longer than this was not written by this program.
+const MAX_ORDER: usize = 51;
 /// Bytes moved at a time from a hold into the spool.
 const CHUNK_BYTES: usize = 64 << 10;
 
