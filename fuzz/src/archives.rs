@@ -10,7 +10,7 @@ const LIMITS: UnpackLimits = UnpackLimits { max_members: 20, max_expanded_bytes:
 
 fn unpacked(bytes: &[u8], format: Format) {
     let mut members = CountedMembers::new(LIMITS);
-    let _ = unpack(&mut Content::from_bytes(bytes.to_vec()), format, b"inner", &LIMITS, &mut members);
+    let _ = unpack(&mut Content::from_bytes(bytes.to_vec()), format, b"inner", None, &LIMITS, &mut members);
     assert!(members.at_rest(), "a member that never ended");
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn pdf(bytes: &[u8]) {
         return;
     }
     let mut pages = CountedPages::new(LIMITS);
-    let done = render_pdf(bytes.to_vec(), &LIMITS, &Fonts::none(), &mut pages);
+    let done = render_pdf(bytes.to_vec(), "", &LIMITS, &Fonts::none(), &mut pages);
     finished(done, &pages);
 }
 

@@ -422,6 +422,7 @@ pub(crate) fn requests() -> Seeds {
             format: Format::Zip,
             inner_name: Foreign::new(b"x".to_vec()),
             limits: UnpackLimits { max_members: 1, max_expanded_bytes: 2, max_ratio: 3, max_member_bytes: 4 },
+            password: None,
         },
         Request::RenderImage { format: Format::Png, limits },
         Request::Verify { kind: VerifyKind::Pdf, max_pages: 3, max_bytes: 10 },

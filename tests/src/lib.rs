@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here stands in for a part of the line; what is played lies: a scanner in [`fake_clamd`], a worker in
 //! [`lies`].
 
+pub mod again;
 pub mod clamd;
 pub mod expected;
 pub mod fake_clamd;

@@ -24,6 +24,8 @@ coded_enum! {
         Stripped = "stripped",
         /// Encrypted, cannot be looked into.
         Encrypted = "encrypted",
+        /// The password a reviewer gave does not open it.
+        PasswordWrong = "password-wrong",
         /// Past a limit of the policy.
         Limit = "limit",
         /// The scanner could not look at every byte.
@@ -94,6 +96,7 @@ impl Reason {
             Self::Polyglot => ("Die Datei ist zugleich in mehreren Formaten gültig. Liegt in der Quarantäne zur Prüfung.", "The file is valid as more than one format. Held in quarantine for review."),
             Self::Stripped => ("Programme, Skripte, Verknüpfungen und Autostart-Dateien werden nicht ausgegeben.", "Programs, scripts, shortcuts and autostart files are not released."),
             Self::Encrypted => ("Verschlüsselt, kann nicht geprüft werden. Bitte ohne Kennwort liefern lassen oder die IT-Sicherheit ansprechen.", "Encrypted, cannot be inspected. Ask for it without a password or talk to the security team."),
+            Self::PasswordWrong => ("Das angegebene Kennwort passt nicht, oder die verschlüsselte Datei ist beschädigt. Bitte das Kennwort prüfen und erneut freigeben.", "The password given does not fit, or the encrypted file is damaged. Check the password and approve it again."),
             Self::Limit => ("Überschreitet eine Grenze der Richtlinie und wird deshalb nicht ausgegeben.", "Past a limit of the policy and therefore not released."),
             Self::ScanIncomplete => ("Konnte nicht vollständig geprüft werden und bleibt deshalb zurück.", "Could not be scanned completely and is therefore held back."),
             Self::FormatUnknown => ("Unbekanntes Format. Liegt in der Quarantäne.", "Unknown format. Held in quarantine."),

@@ -141,9 +141,9 @@ coded_enum! {
 /// What was put in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Medium {
-    /// `directory`, `image` or `device`.
+    /// `directory`, `image` or `device`; `hold` when a held item went through the line again.
     pub kind: String,
-    /// Path as given, escaped.
+    /// Path as given, escaped; the hold's identifier for a hold.
     pub source: String,
     /// Length of an image or device in bytes.
     pub size_bytes: Option<u64>,
@@ -152,6 +152,17 @@ pub struct Medium {
     pub device: Option<DeviceRecord>,
     /// Partitions and volumes.
     pub volumes: Vec<Volume>,
+}
+
+/// The named exception under which a held item went through the line again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExceptionLine {
+    /// The hold it was granted for.
+    pub hold: String,
+    /// Who granted it.
+    pub reviewers: Vec<String>,
+    /// The reason code given.
+    pub reason: String,
 }
 
 /// What held the workers of a session.
@@ -178,6 +189,9 @@ pub struct SessionReport {
     pub finished: String,
     /// What was put in.
     pub medium: Medium,
+    /// What reviewers granted; none for a medium.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exception: Option<ExceptionLine>,
     /// SHA-256 over policy, format table and rules in force.
     pub policy_sha256: Digest,
     /// Engines in force.

@@ -2,6 +2,23 @@
 
 use std::path::PathBuf;
 
+/// Why a hold is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HoldRefusal {
+    /// Nobody can approve it.
+    #[error("it is known as malicious; nobody can approve it")]
+    Malicious,
+    /// The exception is another hold's.
+    #[error("the exception was granted for another hold or another content")]
+    Exception,
+    /// The bytes are not those that were held.
+    #[error("the content given is not the one that was held")]
+    Content,
+    /// The record is not one this program wrote.
+    #[error("its record names no place in a session")]
+    Record,
+}
+
 /// The station cannot work: the session stops, and nothing unverified is released.
 #[derive(Debug, thiserror::Error)]
 pub enum StationFault {
@@ -91,6 +108,20 @@ pub enum StationFault {
         /// Entries met.
         found: u64,
     },
+    /// A hold does not go through the line again, or is not looked at again.
+    #[error("the hold {hold} is refused: {why}")]
+    HoldRefused {
+        /// Which, escaped.
+        hold: String,
+        /// Why.
+        why: HoldRefusal,
+    },
+    /// A sample cannot be written.
+    #[error("the sample cannot be written: {source}")]
+    Sample {
+        /// Why.
+        source: std::io::Error,
+    },
     /// Too little room.
     #[error("only {free_bytes} bytes are free for the spool; the policy wants {wanted_bytes} (session.min_free_bytes)")]
     DiskFull {
@@ -127,6 +158,14 @@ pub enum StationFault {
     #[error("the audit chain could not be written by the program that holds it: {what}")]
     Recorded {
         /// What it said.
+        what: String,
+    },
+    /// No sample could be made of a hold.
+    #[error("no sample could be made of hold {hold}: {what}")]
+    NotPacked {
+        /// Which.
+        hold: String,
+        /// Why.
         what: String,
     },
     /// A task of the station itself ended unexpectedly.

@@ -25,6 +25,8 @@ pub(crate) enum SourceKind {
     Directory,
     Image,
     Device,
+    /// Content of the quarantine, which goes through the line again.
+    Hold,
 }
 
 impl SourceKind {
@@ -34,6 +36,7 @@ impl SourceKind {
             Self::Directory => "directory",
             Self::Image => "image",
             Self::Device => "device",
+            Self::Hold => "hold",
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::source::DeviceSource;
 use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify};
 use crate::station::Station;
 use crate::transition::Transition;
-use crate::workers::InspectorPool;
+use again::AgainContent;
 use audit::events;
 use budget::{Reached, SessionBudget};
 use holding::Holding;
@@ -21,7 +21,6 @@ use model::report::{ItemLine, Medium};
 use model::{EngineStamp, Item, Reason};
 use scan::Engine;
 use serde_json::json;
-use spool::Spool;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -29,11 +28,13 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use wire::Secret;
 
+pub(crate) mod again;
 mod arrivals;
 pub(crate) mod budget;
 mod close;
 mod holding;
 
+pub use again::{Again, process_hold};
 pub use close::Finished;
 
 /// Arrivals that may wait between reader and line.
@@ -70,6 +71,24 @@ enum Accounted {
 /// [`StationFault`]: nothing unverified was released, holds made so far stay, and the audit chain says the session was
 /// voided.
 pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
+    let (kind, size_bytes) = kind_of_source(order)?;
+    carry_out(station, order, Source { kind, size_bytes, again: None }, progress).await
+}
+
+/// What a session is about.
+struct Source<'a> {
+    kind: SourceKind,
+    size_bytes: Option<u64>,
+    /// A hold instead of a medium.
+    again: Option<AgainContent<'a>>,
+}
+
+async fn carry_out(
+    station: &Station,
+    order: &Order,
+    mut source: Source<'_>,
+    progress: Arc<dyn Progress>,
+) -> Result<Finished, StationFault> {
     let engines = match station.engines().await {
         Ok(engines) => Arc::new(engines),
         Err(fault) => {
@@ -79,7 +98,6 @@ pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progres
             return Err(fault);
         }
     };
-    let (kind, size_bytes) = kind_of_source(order)?;
     let session = new_session_id(station)?;
     let sessions = station.paths.sessions();
     let release_inode = match &order.release_to {
@@ -89,9 +107,9 @@ pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progres
     let journal = Journal { session: session.clone(), release_to: order.release_to.clone(), release_inode };
     let _at_work = Journal::open(&sessions, &journal)?;
     station.transitions.reached(Transition::JournalWritten);
-    let run = Session::begin(station, order, journal, kind, size_bytes, engines, progress);
+    let run = Session::begin(station, order, journal, &source, engines, progress);
     let done = match run {
-        Ok(run) => run.finish().await,
+        Ok(run) => run.finish(source.again.take()).await,
         Err(fault) => Err(fault),
     };
     let sealed = station.is_sealed(&session);
@@ -130,7 +148,7 @@ fn end_journal(station: &Station, session: &str, done: &Result<Finished, Station
 }
 
 /// `YYYYMMDD-HHMMSS-xxxxxx`: readable, sorted by time, unique by six random hexadecimal digits.
-fn new_session_id(station: &Station) -> Result<String, StationFault> {
+pub(crate) fn new_session_id(station: &Station) -> Result<String, StationFault> {
     let mut random = [0u8; 3];
     station.entropy.fill(&mut random)?;
     let [a, b, c] = random;
@@ -178,33 +196,13 @@ impl<'a> Session<'a> {
         station: &'a Station,
         order: &'a Order,
         journal: Journal,
-        kind: SourceKind,
-        size_bytes: Option<u64>,
+        source: &Source<'_>,
         engines: Arc<Vec<Box<dyn Engine>>>,
         progress: Arc<dyn Progress>,
     ) -> Result<Self, StationFault> {
-        let settings = Arc::clone(&station.settings);
         let id = journal.session.clone();
-        let spool = Arc::new(Spool::create(&station.paths.spool(), &id, settings.policy.session.max_spool_bytes)?);
-        let inspectors = InspectorPool::new(station.worker.clone(), Arc::clone(&settings.rules), &settings.policy);
-        // Started now, so that rules that do not compile stop the session before anything is read.
-        inspectors.with(0, |_| Ok(())).map_err(|trouble| match trouble {
-            crate::workers::Trouble::Station(fault) => fault,
-            other => StationFault::RulesNotLoaded { what: other.to_string() },
-        })?;
-        let yara = EngineStamp {
-            name: "yara".into(),
-            version: "4.5.5".into(),
-            signatures: Some(format!("{} rule files, sha256 {}", settings.rules.len(), settings.policy_sha256.hex())),
-        };
-        let shared = Shared {
-            settings,
-            worker: station.worker.clone(),
-            inspectors: Arc::new(inspectors),
-            spool: Arc::clone(&spool),
-            yara: yara.clone(),
-            transitions: Arc::clone(&station.transitions),
-        };
+        let granted = source.again.as_ref().map(|again| Arc::clone(&again.granted));
+        let shared = Shared::begin(station, &id, granted)?;
         let (sender, unpacked) = mpsc::unbounded_channel();
         let verify = Verify { shared: shared.clone(), engines: Arc::clone(&engines) };
         let line = Line {
@@ -217,14 +215,14 @@ impl<'a> Session<'a> {
         };
         let shown = model::escape_text(&order.source.to_string_lossy());
         let medium = Medium {
-            kind: kind.as_str().into(),
+            kind: source.kind.as_str().into(),
             source: shown.clone(),
-            size_bytes,
+            size_bytes: source.size_bytes,
             device: order.device.as_ref().map(|device| device.record()),
             volumes: Vec::new(),
         };
         let mut stamps: Vec<EngineStamp> = engines.iter().map(|e| e.stamp().clone()).collect();
-        stamps.extend([yara, EngineStamp::own()]);
+        stamps.extend([shared.yara.clone(), EngineStamp::own()]);
         let budget = SessionBudget::begin(&station.settings.policy.session);
         let reading = Reading {
             budget: budget.clone(),
@@ -233,7 +231,7 @@ impl<'a> Session<'a> {
             source: order.source.clone(),
             device: order.device.clone(),
             shown,
-            spool,
+            spool: Arc::clone(&shared.spool),
             keys: order.keys.clone(),
         };
         let session = Self {
@@ -246,7 +244,8 @@ impl<'a> Session<'a> {
             line: Arc::new(line),
             unpacked,
             progress,
-            reading: Some(reading),
+            // A hold is not read from a medium.
+            reading: source.again.is_none().then_some(reading),
             budget,
             stopped: None,
             names: Names::new(&station.settings.policy.release),
@@ -271,17 +270,22 @@ impl<'a> Session<'a> {
     }
 
     fn note_beginning(&self) {
-        self.note(events::SESSION_OPENED, json!({ "release_to": self.order.release_to.shown(), "owner": self.order.owner }));
+        let exception = self.shared.granted.as_ref().map(|granted| granted.report());
+        let opened = json!({ "release_to": self.order.release_to.shown(), "owner": self.order.owner, "exception": exception });
+        self.note(events::SESSION_OPENED, opened);
         self.note(events::MEDIUM_ATTACHED, json!(self.medium));
         self.note(events::POLICY_IN_FORCE, json!({ "sha256": self.station.settings.policy_sha256 }));
         self.note(events::ENGINES_IN_FORCE, json!(self.engines));
         self.note(events::CONFINEMENT_IN_FORCE, json!(self.station.confinement));
     }
 
-    async fn finish(mut self) -> Result<Finished, StationFault> {
+    async fn finish(mut self, again: Option<AgainContent<'_>>) -> Result<Finished, StationFault> {
         // The record stands before the first byte is read.
         self.station.recorder.flush().await?;
         self.reached(Transition::SessionRecorded);
+        if let Some(again) = again {
+            self.take_hold(again)?;
+        }
         self.run_the_line().await?;
         let accounted = self.lines.len() as u64;
         if self.found != accounted {
@@ -293,6 +297,7 @@ impl<'a> Session<'a> {
         {
             return Err(StationFault::MediumGone { source_path: self.medium.source.clone(), found: self.found });
         }
+        self.note_reprocessed();
         self.progress.releasing();
         self.close().await
     }
@@ -300,9 +305,9 @@ impl<'a> Session<'a> {
     /// Reads and processes until nothing is left: reader ended, queues empty, no item on the line.
     async fn run_the_line(&mut self) -> Result<(), StationFault> {
         let (sender, mut arrivals) = mpsc::channel(ARRIVALS);
-        let reading = self.reading.take().ok_or(StationFault::Internal("reading"))?;
-        let mut reader = tokio::task::spawn_blocking(move || reading.run(&sender));
-        let mut reader_ended = false;
+        let reading = self.reading.take();
+        let mut reader_ended = reading.is_none();
+        let mut reader = tokio::task::spawn_blocking(move || reading.map_or(Ok(()), |reading| reading.run(&sender)));
         let places = self.places();
         let mut on_the_line: JoinSet<Result<(Vec<u32>, Accounted), StationFault>> = JoinSet::new();
         loop {

@@ -89,6 +89,13 @@ fn head_lines(report: &SessionReport, language: Language) -> Vec<(String, String
         let text = format!("{} {}: {}, {} bytes", volume.scheme, volume.number, volume.file_system, volume.size_bytes);
         lines.push((t("Volume", "Volume"), text));
     }
+    if let Some(exception) = &report.exception {
+        let by = format!("{} ({}; {})", exception.hold, exception.reviewers.join(", "), exception.reason);
+        lines.push((
+            t("Ausnahme der Prüfung (Rückhalt; freigegeben durch; Grund)", "Exception of the review (hold; granted by; reason)"),
+            by,
+        ));
+    }
     if let Some(head) = &report.audit_head {
         lines.push((t("Protokollkette", "Audit chain"), head.clone()));
     }

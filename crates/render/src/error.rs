@@ -8,6 +8,9 @@ pub enum RenderError {
     /// The document needs a password, or its encryption is not known.
     #[error("the document is encrypted")]
     Encrypted,
+    /// The password given does not open the document.
+    #[error("the password does not fit")]
+    Password,
     /// The structure is broken beyond what the decoder repairs.
     #[error("the document cannot be parsed")]
     Malformed,
@@ -45,6 +48,7 @@ impl RenderError {
     pub const fn failure(&self) -> (Failure, u64) {
         match self {
             Self::Encrypted => (Failure::Encrypted, 0),
+            Self::Password => (Failure::WrongPassword, 0),
             Self::Malformed => (Failure::Malformed, 0),
             Self::Unsupported => (Failure::Unsupported, 0),
             Self::Pages(limit) => (Failure::LimitPages, *limit as u64),

@@ -17,6 +17,8 @@ use clap::{Args, Parser, Subcommand};
 use scan::ClamdAddress;
 use std::path::PathBuf;
 
+pub mod retro;
+
 /// Data lock: foreign media in, rebuilt files out, the rest held, everything on record.
 #[derive(Debug, Parser)]
 #[command(version, about, after_help = EXIT_STATUS)]
@@ -31,6 +33,7 @@ pub struct Cli {
 const EXIT_STATUS: &str = "Exit status:
   0   done; for `process`: the session reconciled and nothing was withheld
   1   what was checked does not hold (audit verify, verify-release, verify-certificate, rules test, doctor);
+      `retro-hunt`: past releases are named;
       `wipe`: the wipe failed, destroy the medium physically
   2   usage or configuration
   3   station fault; nothing unverified was released
@@ -99,6 +102,8 @@ pub enum Command {
     /// Releases that wait for their target.
     #[command(subcommand)]
     Release(Release),
+    /// Name past releases whose content, or what came out of it, is in a list of digests.
+    RetroHunt(retro::RetroHunt),
     /// Check a release: signature, hashes, missing and extra files.
     VerifyRelease(VerifyRelease),
     /// Overwrite a retired medium, read it back, format it, and certify it.

@@ -19,7 +19,7 @@ pub use foreign::Foreign;
 pub use frame::{Frame, FrameReader, FrameWriter, MAX_FRAME_BYTES, VERSION, WireError};
 pub use message::{
     Answer, AreaKind, EntryKind, Failure, Inspected, Locked, OfficeJob, PageStart, PixelFormat, RawFinding, RawRemoved, RenderLimits,
-    Request, RuleSource, TextEncoding, TextPiece, UnlockLimit, UnpackLimits, VerifyKind, VolumeInfo, YaraHit,
+    Request, RuleSource, SAMPLE_PASSWORD, TextEncoding, TextPiece, UnlockLimit, UnpackLimits, VerifyKind, VolumeInfo, YaraHit,
 };
 pub use mount::{MountAnswer, MountRefusal, MountRequest};
 pub use secret::{MAX_SECRET_BYTES, MAX_SECRETS, Secret, Unlock, UnlockLimits};

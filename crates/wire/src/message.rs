@@ -1,10 +1,13 @@
 //! What supervisor and worker say to each other.
 
 use crate::foreign::Foreign;
-use crate::secret::Unlock;
+use crate::secret::{Secret, Unlock};
 use model::report::VolumeRemark;
 use model::{ActiveContent, Effect, FindingCode, Format};
 use serde::{Deserialize, Serialize};
+
+/// Password of the archives that samples are handed out in: what analysts expect, so that no mail filter opens them.
+pub const SAMPLE_PASSWORD: &str = "infected";
 
 /// A job. Each says which descriptor it takes and which answers follow, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,10 +46,25 @@ pub enum Request {
         inner_name: Foreign<Vec<u8>>,
         /// Limits.
         limits: UnpackLimits,
+        /// What encrypted members are opened with, where a reviewer gave it.
+        password: Option<Secret>,
+    },
+    /// `inspect`: pack the content behind the descriptor, with its record, as a sample for analysts: a ZIP archive that is
+    /// encrypted with [`SAMPLE_PASSWORD`]. → bytes of the archive, then [`Answer::Done`].
+    Pack {
+        /// Name of the content inside; ours.
+        name: String,
+        /// `record.json`.
+        record: Vec<u8>,
     },
     /// `render`: a PDF to pages. → [`Answer::Document`], then per page either [`Answer::Page`], its pixels and
     /// [`Answer::PageText`]*, [`Answer::PageEnd`], or [`Answer::PageFailed`]; then [`Answer::Done`].
-    RenderPdf(RenderLimits),
+    RenderPdf {
+        /// Limits.
+        limits: RenderLimits,
+        /// What it is opened with, where a reviewer gave it.
+        password: Option<Secret>,
+    },
     /// `render`: an image to pages of pixels, answers as for a PDF (one page per TIFF page, otherwise one).
     RenderImage {
         /// What the content is.
@@ -168,6 +186,8 @@ pub enum VerifyKind {
 pub enum Failure {
     /// The content is encrypted.
     Encrypted,
+    /// The password given does not open it.
+    WrongPassword,
     /// The structure is broken.
     Malformed,
     /// The kind or a feature of it is not supported here.

@@ -2,7 +2,7 @@
 
 use crate::answers::{Members, failed};
 use flatpdf::verify::{Kind, VerifyLimits};
-use inspect::{Content, Rules, RulesError};
+use inspect::{Content, PackError, Rules, RulesError};
 use medium::ReadLimits;
 use render::office::OfficeExit;
 use render::{Fonts, WireSink, verify};
@@ -12,7 +12,7 @@ use std::io::{self, Read as _, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Duration;
-use wire::{Answer, Failure, Foreign, FrameWriter, OfficeJob, Request, VerifyKind, WireError};
+use wire::{Answer, Failure, Foreign, FrameWriter, OfficeJob, Request, Secret, VerifyKind, WireError};
 
 /// Largest content a renderer or verifier takes into memory.
 // BOUND: the address-space limit of the worker ends what is larger anyway; this makes it a code instead of a crash.
@@ -60,7 +60,7 @@ pub fn serve<W: Write>(
                 Err(error) => fail(out, error.failure()),
             })
         }
-        (Role::Render, request @ (Request::RenderPdf(_) | Request::RenderImage { .. }), Some(input)) => {
+        (Role::Render, request @ (Request::RenderPdf { .. } | Request::RenderImage { .. }), Some(input)) => {
             with_bytes(input, out, |bytes, out| pages(state, &request, bytes, out))
         }
         (Role::RenderOffice, Request::Office(job), Some(input)) => office(confined, &job, input, out),
@@ -114,13 +114,19 @@ fn inspection<W: Write>(state: &State, request: Request, input: File, out: &mut 
                 Err(error) => failed(out, error.failure(), error.number()),
             }
         }
-        Request::Unpack { format, inner_name, limits } => {
+        Request::Unpack { format, inner_name, limits, password } => {
             let Ok(inner) = inner_name.into_untrusted().check(|name| Ok::<_, std::convert::Infallible>(name.clone()));
-            match inspect::unpack(&mut content, format, &inner, &limits, &mut Members(out)) {
+            let password = password.as_ref().map(Secret::reveal);
+            match inspect::unpack(&mut content, format, &inner, password, &limits, &mut Members(out)) {
                 Ok(()) => out.control(&Answer::Done),
                 Err(error) => failed(out, error.failure(), error.number()),
             }
         }
+        Request::Pack { name, record } => match inspect::pack(&mut content, &name, &record, &mut |bytes| out.bytes(bytes)) {
+            Ok(()) => out.control(&Answer::Done),
+            Err(PackError::Read) => failed(out, Failure::Read, 0),
+            Err(PackError::Sink(error)) => Err(error),
+        },
         _ => failed(out, Failure::Request, 0),
     }
 }
@@ -141,7 +147,10 @@ fn with_bytes<W: Write>(
 fn pages<W: Write>(state: &State, request: &Request, bytes: Vec<u8>, out: &mut FrameWriter<W>) -> Result<(), WireError> {
     let mut sink = WireSink::new(out.by_ref());
     let done = match request {
-        Request::RenderPdf(limits) => render::render_pdf(bytes, limits, &state.fonts, &mut sink),
+        Request::RenderPdf { limits, password } => {
+            let password = password.as_ref().map_or("", Secret::reveal);
+            render::render_pdf(bytes, password, limits, &state.fonts, &mut sink)
+        }
         Request::RenderImage { format, limits } => render::render_image(bytes, *format, limits, &state.fonts, &mut sink),
         _ => return failed(out, Failure::Request, 0),
     };

@@ -6,13 +6,15 @@
 //! killable SOURCE RELEASE STATE CLAMD REPORT TRANSITION OCCURRENCE VICTIM CLAMD-PID
 //! ```
 //!
+//! A SOURCE `hold:HOLD` is a hold that goes through the line again under an exception.
+//!
 //! This lies in the test package, so that no build of the product can contain it.
 
 use anyhow::{Context as _, Result, bail};
-use audit::{OsEntropy, SystemClock};
 use e2e::kill::Victim;
-use pipeline::{Order, Quiet, Station, Transition, Transitions};
+use pipeline::{Again, Order, Quiet, Transition, Transitions};
 use rustix::process::{Pid, getpid};
+use spool::Quarantine;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -84,19 +86,18 @@ fn run() -> Result<u8> {
     };
     let striking = Arc::new(Striking { stroke, counts: Mutex::default() });
     let transitions: Arc<dyn Transitions> = Arc::<Striking>::clone(&striking);
-    let order = Order {
-        source: PathBuf::from(source).canonicalize()?,
-        device: None,
-        release_to: PathBuf::from(release_to).into(),
-        owner: None,
-        keys: Vec::new(),
-    };
-    let worker = e2e::program("schleuse-worker")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let finished = runtime.block_on(async {
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
-        let station = Station::open(Path::new(state), worker, e2e::settings("")?, clamd.parse()?, clock, entropy, transitions).await?;
-        anyhow::Ok(pipeline::process(&station, &order, Arc::new(Quiet)).await?)
+    let (state, release_to) = (Path::new(state), pipeline::ReleaseTo::from(PathBuf::from(release_to)));
+    let finished = e2e::again::at_station(state, clamd, transitions, async |station| match source.strip_prefix("hold:") {
+        Some(hold) => {
+            let record = Quarantine::show(&state.join("quarantine"), hold)?;
+            let content = e2e::again::original(state, hold)?;
+            let again = Again { exception: e2e::again::granted(&record)?, record, password: None, release_to };
+            Ok(pipeline::process_hold(station, again, &mut &content[..], Arc::new(Quiet)).await?)
+        }
+        None => {
+            let order = Order { source: PathBuf::from(source).canonicalize()?, device: None, release_to, owner: None, keys: Vec::new() };
+            Ok(pipeline::process(station, &order, Arc::new(Quiet)).await?)
+        }
     })?;
     std::fs::write(report, serde_json::to_vec_pretty(&finished.report)?)?;
     if striking.stroke.is_none() {

@@ -40,7 +40,8 @@ pub fn tell(lie: &str, content: &str, request: &Request, job: u32, out: &mut Out
         Request::Yara { .. } => out.control(&Answer::YaraHits { complete: true, hits: Vec::new() }),
         Request::Strip { .. } => out.bytes(told_on(content, "stripped")).and_then(|()| out.control(&Answer::Stripped(removed(lie)))),
         Request::Unpack { .. } => members(lie, out),
-        Request::RenderPdf(_) | Request::RenderImage { .. } => pages(lie, out),
+        Request::Pack { record, .. } => out.bytes(&sample(lie, content.len() + record.len())).and_then(|()| out.control(&Answer::Done)),
+        Request::RenderPdf { .. } | Request::RenderImage { .. } => pages(lie, out),
         Request::RebuildText { .. } | Request::Office(_) => {
             out.bytes(told_on(content, "rebuilt"))?;
             out.control(&Answer::Rebuilt { removed: removed(lie), findings: Vec::new() })
@@ -48,6 +49,19 @@ pub fn tell(lie: &str, content: &str, request: &Request, job: u32, out: &mut Out
         Request::Verify { kind, .. } => out.control(&verdict(lie, content, *kind)),
         Request::LoadRules(_) | Request::ReadImage { .. } | Request::ReadTree { .. } => Err(WireError::Unexpected),
     }
+}
+
+/// A sample of two members of this length together.
+fn sample(lie: &str, length: usize) -> Vec<u8> {
+    let beginning: &[u8] = if lie == "another beginning" { b"MZ" } else { b"PK\x03\x04" };
+    let length = match lie {
+        "sample too short" => length - 1,
+        "sample too long" => length + (1 << 20),
+        _ => length,
+    };
+    let mut bytes = vec![0; length];
+    bytes.iter_mut().zip(beginning).for_each(|(to, from)| *to = *from);
+    bytes
 }
 
 /// What becomes of content: a lie of a later role is passed on to it.

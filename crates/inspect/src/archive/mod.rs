@@ -42,6 +42,9 @@ pub enum UnpackError {
     /// The whole archive is encrypted.
     #[error("the archive is encrypted")]
     Encrypted,
+    /// The password given does not open it.
+    #[error("the password does not fit")]
+    Password,
     /// The structure is broken or lies.
     #[error("the archive is malformed")]
     Malformed,
@@ -70,6 +73,7 @@ impl UnpackError {
     pub const fn failure(&self) -> Failure {
         match self {
             Self::Encrypted => Failure::Encrypted,
+            Self::Password => Failure::WrongPassword,
             Self::Malformed => Failure::Malformed,
             Self::Unsupported => Failure::Unsupported,
             Self::Members(_) => Failure::LimitMembers,
@@ -84,14 +88,14 @@ impl UnpackError {
         match self {
             Self::Members(n) | Self::Ratio(n) => *n as u64,
             Self::Expanded(n) => *n,
-            Self::Encrypted | Self::Malformed | Self::Unsupported | Self::Read(_) | Self::Sink(_) => 0,
+            Self::Encrypted | Self::Password | Self::Malformed | Self::Unsupported | Self::Read(_) | Self::Sink(_) => 0,
         }
     }
 }
 
 /// Takes an archive apart.
 ///
-/// A member that is encrypted, broken or larger than `max_member_bytes` ends with its own [`Failure`] and the next one
+/// Encrypted members are opened with `password`, where there is one. A member that is encrypted, broken or larger than `max_member_bytes` ends with its own [`Failure`] and the next one
 /// follows; a limit of the whole archive ends everything.
 ///
 /// # Errors
@@ -100,12 +104,13 @@ pub fn unpack(
     content: &mut Content,
     format: Format,
     inner_name: &[u8],
+    password: Option<&str>,
     limits: &UnpackLimits,
     sink: &mut dyn MemberSink,
 ) -> Result<(), UnpackError> {
     let mut members = Members::new(content.len(), *limits, sink);
     match format {
-        Format::Zip => zip::unpack(content, &mut members),
+        Format::Zip => zip::unpack(content, password, &mut members),
         Format::Tar => tar::unpack(content, &mut members),
         Format::Gzip | Format::Bzip2 | Format::Xz => stream::unpack(content, format, inner_name, &mut members),
         _ => Err(UnpackError::Unsupported),
@@ -146,9 +151,21 @@ impl<'a> Members<'a> {
     ///
     /// What its header claims of its size must be true; `None` where the format claims nothing.
     pub(crate) fn file(&mut self, name: &[u8], claimed_bytes: Option<u64>, reader: &mut dyn Read) -> Result<(), UnpackError> {
+        self.file_or(name, claimed_bytes, reader, Failure::Malformed)
+    }
+
+    /// The same, where `broken` is what it means that the decoder stumbles.
+    pub(crate) fn file_or(
+        &mut self,
+        name: &[u8],
+        claimed_bytes: Option<u64>,
+        reader: &mut dyn Read,
+        broken: Failure,
+    ) -> Result<(), UnpackError> {
         self.admit()?;
         self.sink.entry(components(name), EntryKind::File, claimed_bytes.unwrap_or(0)).map_err(UnpackError::Sink)?;
         match self.pump(claimed_bytes, reader) {
+            Ok(Some(Failure::Malformed)) => self.sink.end(Some(broken)).map_err(UnpackError::Sink),
             Ok(failure) => self.sink.end(failure).map_err(UnpackError::Sink),
             Err(error @ UnpackError::Sink(_)) => Err(error),
             Err(error) => {
@@ -233,7 +250,7 @@ pub(crate) mod tests {
 
     pub(crate) fn run(bytes: Vec<u8>, format: Format, limits: UnpackLimits) -> (Vec<Seen>, Result<(), UnpackError>) {
         let mut recorder = Recorder::default();
-        let outcome = unpack(&mut Content::from_bytes(bytes), format, b"inner", &limits, &mut recorder);
+        let outcome = unpack(&mut Content::from_bytes(bytes), format, b"inner", None, &limits, &mut recorder);
         (recorder.0, outcome)
     }
 

@@ -3,6 +3,7 @@
 use super::{Members, UnpackError};
 use crate::content::Content;
 use wire::{EntryKind, Failure};
+use zeroize::Zeroizing;
 use zip::read::ZipArchive;
 use zip::result::ZipError;
 
@@ -77,13 +78,13 @@ pub(crate) fn end_record(tail: &[u8]) -> Option<usize> {
 fn failure(error: &ZipError) -> Failure {
     match error {
         ZipError::UnsupportedArchive(text) if *text == ZipError::PASSWORD_REQUIRED => Failure::Encrypted,
-        ZipError::InvalidPassword => Failure::Encrypted,
+        ZipError::InvalidPassword => Failure::WrongPassword,
         ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => Failure::Unsupported,
         _ => Failure::Malformed,
     }
 }
 
-pub(super) fn unpack(content: &mut Content, members: &mut Members<'_>) -> Result<(), UnpackError> {
+pub(super) fn unpack(content: &mut Content, password: Option<&str>, members: &mut Members<'_>) -> Result<(), UnpackError> {
     let mut archive = open(content).map_err(|failure| match failure {
         Failure::Unsupported => UnpackError::Unsupported,
         Failure::Encrypted => UnpackError::Encrypted,
@@ -92,13 +93,29 @@ pub(super) fn unpack(content: &mut Content, members: &mut Members<'_>) -> Result
     // Two directories, hidden members, the same name twice, overlapping data, local headers that differ: readers would
     // disagree about what is inside, so nobody gets to read it.
     archive.validate_header_consistency().map_err(|_| UnpackError::Malformed)?;
+    let passwords = password.map(spellings).unwrap_or_default();
     for index in 0..archive.len() {
-        unpack_member(&mut archive, index, members)?;
+        unpack_member(&mut archive, index, &passwords, members)?;
     }
     Ok(())
 }
 
-fn unpack_member(archive: &mut ZipArchive<&mut Content>, index: usize, members: &mut Members<'_>) -> Result<(), UnpackError> {
+/// The bytes a password may stand for: what packs on Linux and macOS takes UTF-8, older Windows programs the code page.
+fn spellings(password: &str) -> Vec<Zeroizing<Vec<u8>>> {
+    let mut spellings = vec![Zeroizing::new(password.as_bytes().to_vec())];
+    let (western, _, unmappable) = encoding_rs::WINDOWS_1252.encode(password);
+    if !unmappable && *western != *password.as_bytes() {
+        spellings.push(Zeroizing::new(western.into_owned()));
+    }
+    spellings
+}
+
+fn unpack_member(
+    archive: &mut ZipArchive<&mut Content>,
+    index: usize,
+    passwords: &[Zeroizing<Vec<u8>>],
+    members: &mut Members<'_>,
+) -> Result<(), UnpackError> {
     let (name, size, kind, encrypted) = {
         let Ok(entry) = archive.by_index_data(index) else {
             return Err(UnpackError::Malformed);
@@ -110,7 +127,16 @@ fn unpack_member(archive: &mut ZipArchive<&mut Content>, index: usize, members: 
         other => return members.bare(&name, other, size, None),
     }
     if encrypted {
-        return members.bare(&name, EntryKind::File, size, Some(Failure::Encrypted));
+        let fits = |password: &&Zeroizing<Vec<u8>>| archive.by_index_decrypt(index, password).is_ok();
+        let Some(password) = passwords.iter().find(fits) else {
+            let failure = if passwords.is_empty() { Failure::Encrypted } else { Failure::WrongPassword };
+            return members.bare(&name, EntryKind::File, size, Some(failure));
+        };
+        return match archive.by_index_decrypt(index, password) {
+            // The old encryption checks one byte of a password: one in 256 wrong ones shows only as content that makes no sense.
+            Ok(mut file) => members.file_or(&name, Some(size), &mut file, Failure::WrongPassword),
+            Err(error) => members.bare(&name, EntryKind::File, size, Some(failure(&error))),
+        };
     }
     match archive.by_index(index) {
         Ok(mut file) => members.file(&name, Some(size), &mut file),

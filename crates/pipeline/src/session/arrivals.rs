@@ -141,7 +141,7 @@ impl Session<'_> {
         self.lines.insert(order, Accounted::Complete(line));
     }
 
-    fn queue(&mut self, order: Vec<u32>, mapped: Mapped, file: &SpoolFile, depth: u32) {
+    pub(super) fn queue(&mut self, order: Vec<u32>, mapped: Mapped, file: &SpoolFile, depth: u32) {
         let provenance = Provenance {
             order: order.clone(),
             shown_path: mapped.shown.clone(),

@@ -54,6 +54,7 @@ impl Session<'_> {
             started: self.started.clone(),
             finished: rfc3339(self.station),
             medium: self.medium.clone(),
+            exception: self.shared.granted.as_ref().map(|granted| granted.report()),
             policy_sha256: self.station.settings.policy_sha256,
             engines: self.engines.clone(),
             confinement: self.station.confinement.clone(),

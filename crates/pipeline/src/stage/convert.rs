@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::UnboundedSender;
-use wire::{Failure, PageStart, RenderLimits, Request, UnpackLimits, VerifyKind};
+use wire::{Failure, PageStart, RenderLimits, Request, Secret, UnpackLimits, VerifyKind};
 
 /// Members of an archive on their way back to the start of the line.
 #[derive(Debug)]
@@ -55,7 +55,8 @@ impl Stage for Convert {
             return self.unpack(item).await;
         }
         let content = self.shared.spool.file(item.content(), item.size_bytes());
-        let made = self.shared.blocking(move |shared| make(shared, &content, format)).await;
+        let password = self.shared.password(&item);
+        let made = self.shared.blocking(move |shared| make(shared, &content, format, password)).await;
         let made = match made {
             Ok(made) => made,
             Err(trouble) => return hold_for_trouble(item, trouble, Some(format)),
@@ -96,11 +97,13 @@ impl Convert {
             max_ratio: policy.max_ratio,
             max_member_bytes: self.shared.settings.policy.item.max_bytes,
         };
-        let content = self.shared.content(&item);
+        let (content, password) = (self.shared.content(&item), self.shared.password(&item));
         let spent = self.spent_for(item.provenance().order.first().copied().unwrap_or_default());
         let inner = inner_name(item.provenance().release_path.last().map_or("content", String::as_str));
         let asked = self.shared.blocking(move |shared| {
-            let unpack = |inspector: &mut Inspector| inspector.unpack(&content, format, inner.into_bytes(), &limits, &shared.spool, &spent);
+            let unpack = |inspector: &mut Inspector| {
+                inspector.unpack(&content, format, inner.into_bytes(), password, &limits, &shared.spool, &spent)
+            };
             shared.inspectors.with(content.size_bytes, unpack)
         });
         match asked.await {
@@ -124,15 +127,16 @@ fn inner_name(name: &str) -> String {
     }
 }
 
-fn make(shared: &Shared, content: &SpoolFile, format: Format) -> Result<Made, Trouble> {
+fn make(shared: &Shared, content: &SpoolFile, format: Format, password: Option<Secret>) -> Result<Made, Trouble> {
+    let limits = render_limits(shared);
     let rule = shared.settings.formats.rule(format).ok_or(Trouble::Protocol("format"))?;
     match (rule.action, rule.family) {
         (Action::Convert, Family::Office) => {
             let filter = rule.office_filter.as_deref().unwrap_or_default();
             let pdf = workers::office_to_pdf(&shared.worker, &shared.settings.policy, content, format, filter, &shared.spool)?;
-            flatten(shared, &pdf, &Request::RenderPdf(render_limits(shared)))
+            flatten(shared, &pdf, &Request::RenderPdf { limits, password: None })
         }
-        (Action::Convert, Family::Pdf) => flatten(shared, content, &Request::RenderPdf(render_limits(shared))),
+        (Action::Convert, Family::Pdf) => flatten(shared, content, &Request::RenderPdf { limits, password }),
         (_, Family::Image) => rebuild_image(shared, content, format),
         (_, Family::Text) => rebuild_text(shared, content, format),
         (_, Family::Pdf | Family::Office | Family::Archive | Family::Other) => Err(Trouble::Failed(Failure::Unsupported, 0)),

@@ -1,4 +1,7 @@
 //! Decide: verdict and format table → what becomes of the item. Pure: no I/O, no worker.
+//!
+//! A named exception of reviewers changes this stage and no other, for one item: what no engine knows as hostile goes on. What
+//! the format table withholds or strips stays withheld, because nothing here can rebuild it.
 
 use super::{Shared, reason_of};
 use crate::fault::StationFault;
@@ -17,7 +20,11 @@ impl Stage for Decide {
     async fn run(&self, item: Item<Scanned>) -> Result<Step<Cleared>, StationFault> {
         let format = item.format();
         let action = self.0.settings.formats.action(format);
-        let item = match item.cleared(action) {
+        let cleared = match self.0.granted(&item) {
+            Some(granted) => item.cleared_by(action, &granted.exception),
+            None => item.cleared(action),
+        };
+        let item = match cleared {
             Ok(item) => item,
             Err(item) => {
                 // What is stripped whatever is in it is called so; the suspicion stays in the findings.

@@ -15,17 +15,18 @@ pub(crate) use strip::Strip;
 pub(crate) use verify::Verify;
 
 use crate::fault::StationFault;
-use crate::station::Settings;
+use crate::station::{Settings, Station};
 use crate::transition::Transitions;
 use crate::workers::{InspectorPool, Trouble};
 use model::item::{Item, State};
-use model::{ActiveContent, Effect, EngineStamp, Finding, FindingCode, Format, Reason, Removed, Step};
+use model::report::ExceptionLine;
+use model::{ActiveContent, Effect, EngineStamp, Exception, Finding, FindingCode, Format, Reason, Removed, Step};
 use spool::{Spool, SpoolFile};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use wire::{Foreign, RawFinding, RawRemoved, YaraHit};
+use wire::{Foreign, RawFinding, RawRemoved, Secret, YaraHit};
 
 /// What the stages of one session share.
 #[derive(Debug, Clone)]
@@ -36,9 +37,59 @@ pub(crate) struct Shared {
     pub(crate) spool: Arc<Spool>,
     pub(crate) yara: EngineStamp,
     pub(crate) transitions: Arc<dyn Transitions>,
+    /// The exception of a session over a hold.
+    pub(crate) granted: Option<Arc<Granted>>,
+}
+
+/// What reviewers granted, and for which item: no other of the session, not even one of the same content.
+#[derive(Debug)]
+pub(crate) struct Granted {
+    pub(crate) exception: Exception,
+    pub(crate) password: Option<Secret>,
+    pub(crate) order: Vec<u32>,
+}
+
+impl Granted {
+    /// As the report names it.
+    pub(crate) fn report(&self) -> ExceptionLine {
+        ExceptionLine {
+            hold: self.exception.hold().into(),
+            reviewers: self.exception.reviewers().to_vec(),
+            reason: self.exception.reason().into(),
+        }
+    }
 }
 
 impl Shared {
+    /// The spool, the inspectors and what else a session or a second look needs.
+    pub(crate) fn begin(station: &Station, id: &str, granted: Option<Arc<Granted>>) -> Result<Self, StationFault> {
+        let settings = Arc::clone(&station.settings);
+        let spool = Arc::new(Spool::create(&station.paths.spool(), id, settings.policy.session.max_spool_bytes)?);
+        let inspectors = InspectorPool::new(station.worker.clone(), Arc::clone(&settings.rules), &settings.policy);
+        // Started now, so that rules that do not compile stop the session before anything is read.
+        inspectors.with(0, |_| Ok(())).map_err(|trouble| match trouble {
+            Trouble::Station(fault) => fault,
+            other => StationFault::RulesNotLoaded { what: other.to_string() },
+        })?;
+        let yara = EngineStamp {
+            name: "yara".into(),
+            version: "4.5.5".into(),
+            signatures: Some(format!("{} rule files, sha256 {}", settings.rules.len(), settings.policy_sha256.hex())),
+        };
+        let (worker, inspectors, transitions) = (station.worker.clone(), Arc::new(inspectors), Arc::clone(&station.transitions));
+        Ok(Self { settings, worker, inspectors, spool, yara, transitions, granted })
+    }
+
+    /// What was granted for this item.
+    pub(crate) fn granted<S: State>(&self, item: &Item<S>) -> Option<&Granted> {
+        self.granted.as_deref().filter(|granted| granted.order == item.provenance().order)
+    }
+
+    /// The password that was granted for this item.
+    pub(crate) fn password<S: State>(&self, item: &Item<S>) -> Option<Secret> {
+        self.granted(item).and_then(|granted| granted.password.clone())
+    }
+
     /// The spooled content of an item.
     pub(crate) fn content<S: State>(&self, item: &Item<S>) -> SpoolFile {
         self.spool.file(item.digest(), item.size_bytes())

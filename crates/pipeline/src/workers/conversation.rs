@@ -64,6 +64,7 @@ fn failed(failure: Failure, number: u64) -> (Reason, Finding) {
     let other = |reason, code, detail: &str| (reason, Finding::own(code, Effect::Undetermined, detail));
     match failure {
         Failure::Encrypted => other(Reason::Encrypted, FindingCode::Encrypted, "content"),
+        Failure::WrongPassword => other(Reason::PasswordWrong, FindingCode::Encrypted, "the password given does not fit"),
         Failure::Malformed => other(Reason::Malformed, FindingCode::Malformed, "structure"),
         Failure::Unsupported => other(Reason::ConversionFailed, FindingCode::ConversionFailed, "a feature no decoder here supports"),
         Failure::LimitMembers => limit("archive.max_members"),

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use wire::{Answer, EntryKind, Failure, Foreign, Inspected, RawRemoved, Request, RuleSource, UnpackLimits, YaraHit};
+use wire::{Answer, EntryKind, Failure, Foreign, Inspected, RawRemoved, Request, RuleSource, Secret, UnpackLimits, YaraHit};
 
 /// A worker in the `inspect` role with the rules loaded.
 #[derive(Debug)]
@@ -208,20 +208,23 @@ impl Inspector {
         }
     }
 
-    /// Takes an archive apart; members go into the spool. Limits are counted here once more, on top of what is `spent`.
+    /// Takes an archive apart, encrypted members with `password`; members go into the spool. Limits are counted here once more,
+    /// on top of what is `spent`.
     ///
     /// # Errors
     /// [`Trouble`]; a limit hit anywhere fails the whole archive.
+    #[expect(clippy::too_many_arguments, reason = "one request's parts, each of another type")]
     pub fn unpack(
         &mut self,
         content: &SpoolFile,
         format: Format,
         inner_name: Vec<u8>,
+        password: Option<Secret>,
         limits: &UnpackLimits,
         spool: &Spool,
         spent: &Spent,
     ) -> Result<Vec<Member>, Trouble> {
-        self.ask(content, &Request::Unpack { format, inner_name: Foreign::new(inner_name), limits: *limits })?;
+        self.ask(content, &Request::Unpack { format, inner_name: Foreign::new(inner_name), limits: *limits, password })?;
         let mut members = Vec::new();
         loop {
             let (path, kind) = match self.conversation.hear()? {

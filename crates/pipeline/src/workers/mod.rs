@@ -5,10 +5,13 @@ mod conversation;
 mod inspector;
 mod jobs;
 mod pages;
+mod sample;
 
 pub use conversation::Trouble;
 pub use inspector::{Inspector, InspectorPool, Member, MemberContent, Spent};
 pub use jobs::{office_to_pdf, rebuild_text, verify};
 pub use pages::{PageIn, Rendered, Text as PageText, render};
+
+pub use sample::pack_sample;
 
 pub(crate) use conversation::{Conversation, Heard, budget};

@@ -5,7 +5,7 @@ use model::Format;
 use model::item::Acceptance;
 use model::policy::Policy;
 use pipeline::workers::{
-    InspectorPool, Member, MemberContent, PageIn, Rendered, Spent, Trouble, office_to_pdf, rebuild_text, render, verify,
+    InspectorPool, Member, MemberContent, PageIn, Rendered, Spent, Trouble, office_to_pdf, pack_sample, rebuild_text, render, verify,
 };
 use spool::{Spool, SpoolFile};
 use std::path::PathBuf;
@@ -21,6 +21,7 @@ pub const TESTS: &[(&str, fn())] = &[
     ("an_inspector_that_lied_is_not_used_again", an_inspector_that_lied_is_not_used_again),
     ("an_answer_too_many_is_not_the_next_items", an_answer_too_many_is_not_the_next_items),
     ("rules_that_do_not_compile_are_the_stations_trouble", rules_that_do_not_compile_are_the_stations_trouble),
+    ("a_sample_is_measured", a_sample_is_measured),
     ("output_beyond_its_limit_is_not_kept", output_beyond_its_limit_is_not_kept),
 ];
 
@@ -56,7 +57,7 @@ impl Bench {
             pages.push(page);
             Ok(())
         };
-        let rendered = render(&self.program, &self.policy, &self.item(lie), &Request::RenderPdf(limits), keep)?;
+        let rendered = render(&self.program, &self.policy, &self.item(lie), &Request::RenderPdf { limits, password: None }, keep)?;
         Ok((rendered, pages))
     }
 
@@ -72,7 +73,7 @@ impl Bench {
     fn unpack(&self, pool: &InspectorPool, lie: &str) -> Result<Vec<Member>, Trouble> {
         let item = self.item(lie);
         let spent = Spent::default();
-        pool.with(item.size_bytes, |inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), &UNPACK, &self.spool, &spent))
+        pool.with(item.size_bytes, |inspector| inspector.unpack(&item, Format::Zip, b"inner".to_vec(), None, &UNPACK, &self.spool, &spent))
     }
 
     fn strip(&self, pool: &InspectorPool, lie: &str) -> Result<SpoolFile, Trouble> {
@@ -272,4 +273,24 @@ fn output_beyond_its_limit_is_not_kept() {
     assert_eq!(shown(bench.office("endless bytes")), "failed LimitOutput 1048576");
     assert_eq!(shown(bench.verify("endless bytes")), "protocol: answer to verify");
     assert_eq!(bench.rebuild(HONEST).unwrap().size_bytes, 7);
+}
+
+fn a_sample_is_measured() {
+    let bench = Bench::new();
+    let pack = |lie: &str, name: &str| {
+        let mut packed = Vec::new();
+        pack_sample(&bench.program, &bench.policy, &bench.item(lie), name, b"{}", &mut packed).map(|()| packed.len())
+    };
+    for (lie, wanted) in [
+        ("another beginning", "protocol: beginning of a sample"),
+        ("sample too short", "protocol: answer to pack"),
+        ("sample too long", "protocol: length of a sample"),
+        ("another answer", "protocol: answer to pack"),
+    ] {
+        assert_eq!(shown(pack(lie, "aa.sample")), wanted, "{lie}");
+    }
+    assert_eq!(pack(HONEST, "aa.sample").unwrap(), HONEST.len() + 2);
+    for name in ["", "../aa", ".aa", "aa/b"] {
+        assert_eq!(shown(pack(HONEST, name)), "protocol: name of a sample");
+    }
 }

@@ -30,10 +30,18 @@ use wire::{Failure, PageStart, PixelFormat, RawFinding, RenderLimits};
 ///
 /// Text comes with positions: everything the page shows or carries invisibly (the text layer of a scan).
 ///
+/// An encrypted document is opened with `password`; with the empty one where it needs none to be read.
+///
 /// # Errors
-/// [`RenderError::Encrypted`], [`RenderError::Malformed`] (no page at all, too), [`RenderError::Pages`] before any page
+/// [`RenderError::Encrypted`], [`RenderError::Password`], [`RenderError::Malformed`] (no page at all, too), [`RenderError::Pages`] before any page
 /// is painted, [`RenderError::Sink`] when nobody listens.
-pub fn render_pdf(bytes: Vec<u8>, limits: &RenderLimits, fonts: &Fonts, sink: &mut dyn PageSink) -> Result<(), RenderError> {
+pub fn render_pdf(
+    bytes: Vec<u8>,
+    password: &str,
+    limits: &RenderLimits,
+    fonts: &Fonts,
+    sink: &mut dyn PageSink,
+) -> Result<(), RenderError> {
     let bytes = Arc::new(bytes);
     let losses = Arc::new(Losses::default());
     let settings = settings(fonts, Arc::clone(&losses));
@@ -41,7 +49,7 @@ pub fn render_pdf(bytes: Vec<u8>, limits: &RenderLimits, fonts: &Fonts, sink: &m
     let mut total = None;
     // A panic may leave the parser's caches poisoned, so the document is opened again behind a page that failed.
     loop {
-        let pdf = open(&bytes)?;
+        let pdf = open(&bytes, password)?;
         let pages = pdf.pages();
         let count = *total.get_or_insert(pages.len());
         if next == 0 {
@@ -72,9 +80,10 @@ pub fn render_pdf(bytes: Vec<u8>, limits: &RenderLimits, fonts: &Fonts, sink: &m
     }
 }
 
-fn open(bytes: &Arc<Vec<u8>>) -> Result<Pdf, RenderError> {
-    match catch_unwind(|| Pdf::new(Arc::clone(bytes))) {
+fn open(bytes: &Arc<Vec<u8>>, password: &str) -> Result<Pdf, RenderError> {
+    match catch_unwind(|| Pdf::new_with_password(Arc::clone(bytes), password)) {
         Ok(Ok(pdf)) => Ok(pdf),
+        Ok(Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected))) if !password.is_empty() => Err(RenderError::Password),
         Ok(Err(LoadPdfError::Decryption(DecryptionError::PasswordProtected | DecryptionError::UnsupportedAlgorithm))) => {
             Err(RenderError::Encrypted)
         }

@@ -49,7 +49,7 @@ fn word(piece: &TextPiece) -> String {
 
 fn render_with(bytes: Vec<u8>, limits: &RenderLimits) -> Result<Seen, RenderError> {
     let mut seen = Seen::default();
-    render_pdf(bytes, limits, &Fonts::load(), &mut seen)?;
+    render_pdf(bytes, "", limits, &Fonts::load(), &mut seen)?;
     Ok(seen)
 }
 
@@ -229,7 +229,7 @@ fn the_same_document_gives_the_same_frames() {
         let mut out = Vec::new();
         let mut sink = WireSink::new(FrameWriter::new(&mut out));
         let content = "BT /F1 10 Tf 20 70 Td (Same) Tj ET 1 0 0 rg 5 5 30 30 re f";
-        render_pdf(page_of("/MediaBox [0 0 200 100]", content), &LIMITS, &Fonts::load(), &mut sink).unwrap();
+        render_pdf(page_of("/MediaBox [0 0 200 100]", content), "", &LIMITS, &Fonts::load(), &mut sink).unwrap();
         out
     };
     let first = frames();

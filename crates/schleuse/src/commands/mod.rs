@@ -10,6 +10,7 @@ mod process;
 mod quarantine;
 mod release;
 mod retention;
+mod retro;
 mod reviewer;
 mod rules;
 mod secrets;
@@ -47,6 +48,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Reviewer(what) => reviewer::run(what),
         Command::Retention(what) => retention::run(what),
         Command::Release(what) => release::run(what),
+        Command::RetroHunt(hunt) => retro::run(hunt),
         Command::VerifyRelease(what) => look::verify_release(what),
         Command::Wipe(order) => wipe::run(order),
         Command::VerifyCertificate(what) => look::verify_certificate(what),

@@ -1,7 +1,6 @@
 //! `schleuse quarantine`.
 
 mod decide;
-mod line;
 mod look;
 mod sample;
 

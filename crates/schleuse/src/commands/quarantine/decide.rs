@@ -3,22 +3,22 @@
 //! **Invariant:** a decision is on record before its statement is filed, and a refusal before it is told. The content of a
 //! hold goes from memory into the line's spool and nowhere else.
 
-use super::line;
 use crate::cli::{Approve, By, Decide, Destroy};
+use crate::commands::WAITING;
 use crate::commands::desk::{Desk, Request, Why, now_text, now_unix_ms};
 use crate::commands::{print_json, retention, secrets};
+use crate::destination;
 use crate::settings::ConfigurationError;
 use crate::terminal;
 use anyhow::Context as _;
 use audit::events;
 use model::Exception;
-use pipeline::{Progress as Telling, Quiet, StationFault};
+use pipeline::{Again, Progress as Telling, Quiet, StationFault};
 use serde_json::json;
 use spool::reviews::{Decision, Filed, Refusal, Standing, Statement, Wanted, exception, judge};
 use spool::{Destruction, HoldLock, HoldRecord, OriginalError, Progress, Quarantine, QuarantineError, ReviewerIdentity, Reviewers};
 use std::io::BufRead as _;
 use std::sync::Arc;
-use wire::Secret;
 
 /// Exit status when something was withheld again.
 const WITHHELD: u8 = 10;
@@ -132,6 +132,7 @@ pub async fn approve(wanted: &Approve) -> anyhow::Result<u8> {
     let admitted = admit(&desk, by, "approve", &decide.hold).await?;
     let password = if wanted.password_stdin { Some(secrets::next_line("--password-stdin")?) } else { None };
     let Admitted { identity, reviewer, record, .. } = &admitted;
+    let (folder, owner) = (wanted.release_to.as_deref(), record.owner.as_deref());
     let request = Request { what: "approve", actor: reviewer, hold: &record.hold };
     let case = Case::of(&desk, record)?;
     let so_far = case.amounts_to(&desk, record, &case.reviews);
@@ -140,9 +141,9 @@ pub async fn approve(wanted: &Approve) -> anyhow::Result<u8> {
     }
     check_words(&desk, request, decide, &desk.policy.review.approve_reasons).await?;
     open_for(&desk, "approve", reviewer, record, identity).await?;
-    let granted = match (so_far, case.approved_by(&desk, record, reviewer)) {
+    let (granted, destination) = match (so_far, case.approved_by(&desk, record, reviewer)) {
         // All was said before, but the line did not end: it is tried again.
-        (Ok(granted), true) => granted,
+        (Ok(granted), true) => (granted, destination::choose(&desk.station, &desk.policy.release, folder, owner).await?),
         (Err(_), true) => {
             let sentence = format!("{reviewer} approved hold {} already; another reviewer is needed", record.hold);
             return Err(desk.refuse(request, Why::new("approved-already", sentence)).await);
@@ -152,10 +153,11 @@ pub async fn approve(wanted: &Approve) -> anyhow::Result<u8> {
             let filed = Filed { file: statement.file_name(), statement: Some(statement.clone()) };
             let then: Vec<Filed> = case.reviews.iter().cloned().chain([filed]).collect();
             match case.amounts_to(&desk, record, &then) {
-                Ok(_) if wanted.release_to.is_none() => return Err(no_target().into()),
                 Ok(granted) => {
+                    // Where it goes is known before anything is signed away.
+                    let destination = destination::choose(&desk.station, &desk.policy.release, folder, owner).await?;
                     file(&desk, record, &statement).await?;
-                    granted
+                    (granted, destination)
                 }
                 Err(missing) => {
                     file(&desk, record, &statement).await?;
@@ -164,11 +166,9 @@ pub async fn approve(wanted: &Approve) -> anyhow::Result<u8> {
             }
         }
     };
-    go_through(&desk, wanted, &admitted, granted, password).await
-}
-
-fn no_target() -> ConfigurationError {
-    ConfigurationError("with this approval the hold goes through the line: name where the release goes with --release-to".into())
+    let as_json = by.state.json;
+    let again = Again { record: record.clone(), exception: granted, password, release_to: destination.release_to };
+    go_through(&desk, &admitted, again, as_json).await
 }
 
 /// The approval is filed, and others are needed.
@@ -181,23 +181,17 @@ fn told(as_json: bool, record: &HoldRecord, missing: &Refusal) -> anyhow::Result
     Ok(0)
 }
 
-async fn go_through(
-    desk: &Desk,
-    wanted: &Approve,
-    admitted: &Admitted,
-    granted: Exception,
-    password: Option<Secret>,
-) -> anyhow::Result<u8> {
-    let as_json = wanted.decide.by.state.json;
-    let release_to = std::path::absolute(wanted.release_to.as_ref().ok_or_else(no_target)?)?;
+async fn go_through(desk: &Desk, admitted: &Admitted, again: Again, as_json: bool) -> anyhow::Result<u8> {
     let mut content = Quarantine::original(&desk.quarantine(), &admitted.record, &admitted.identity)?;
     let progress: Arc<dyn Telling> = if as_json { Arc::new(Quiet) } else { terminal::progress() };
-    let again = line::Again { record: admitted.record.clone(), exception: granted, password, release_to };
-    let finished = line::process_hold(desk, again, &mut content, progress).await?;
+    let finished = pipeline::process_hold(&desk.station, again, &mut content, progress).await?;
     if as_json {
         print_json(&finished.report)?;
     } else {
         print!("{}", terminal::session_table(&finished, &desk.paths.root));
+    }
+    if finished.waiting.is_some() {
+        return Ok(WAITING);
     }
     let totals = &finished.report.totals;
     Ok(if totals.withheld + totals.unreadable > 0 { WITHHELD } else { 0 })

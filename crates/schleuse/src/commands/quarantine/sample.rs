@@ -1,7 +1,6 @@
 //! `quarantine export` and `quarantine rescan`: what a reviewer does with the content of a hold besides deciding on it.
 
 use super::decide::{Admitted, admit, open_for};
-use super::line;
 use crate::cli::{Export, Rescan};
 use crate::commands::desk::Desk;
 use crate::commands::print_json;
@@ -9,7 +8,7 @@ use crate::settings::ConfigurationError;
 use anyhow::Context as _;
 use audit::events;
 use model::escape_text;
-use pipeline::StationFault;
+use pipeline::{Rescanned, StationFault};
 use serde::Serialize;
 use serde_json::json;
 use spool::{Progress, Quarantine};
@@ -30,7 +29,7 @@ pub async fn export(wanted: &Export) -> anyhow::Result<u8> {
     let payload = json!({ "hold": record.hold, "sha256": record.sha256, "to": escape_text(&wanted.to.to_string_lossy()) });
     desk.record(&reviewer, desk.session_of(&record), events::HOLD_EXPORTED, payload).await?;
     let mut original = Quarantine::original(&desk.quarantine(), &record, &identity)?;
-    let packed = line::pack_sample(&desk, &record, &mut original, &mut out).await;
+    let packed = pipeline::pack_hold(&desk.station, &record, &mut original, &mut out).await.map_err(anyhow::Error::from);
     if let Err(error) = packed.and_then(|()| out.sync_all().context("the sample cannot be written")) {
         // Half a sample is none.
         let _ = std::fs::remove_file(&wanted.to);
@@ -45,7 +44,7 @@ pub async fn export(wanted: &Export) -> anyhow::Result<u8> {
 struct Looked {
     hold: String,
     #[serde(flatten)]
-    found: line::Rescanned,
+    found: Rescanned,
 }
 
 pub async fn rescan(wanted: &Rescan) -> anyhow::Result<u8> {
@@ -61,7 +60,7 @@ pub async fn rescan(wanted: &Rescan) -> anyhow::Result<u8> {
         }
         match Quarantine::original(&dir, &record, &identity) {
             Ok(mut original) => {
-                let found = line::rescan_hold(&desk, &record, &mut original).await?;
+                let found = pipeline::rescan_hold(&desk.station, &record, &mut original).await?;
                 looked.push(Looked { hold: record.hold, found });
             }
             Err(spool::OriginalError::NotForThis { hold }) => not_for_this.push(hold),

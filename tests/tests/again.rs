@@ -1,0 +1,376 @@
+//! Held items after review: through the line again under a named exception, with a password, looked at again, packed as a
+//! sample, and named by a list of digests after they were released.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use e2e::again::{again, granted, hold_of, original, password, rescan};
+use e2e::released::{check_audit, check_pdf, check_release, folder};
+use e2e::{Clamd, Scratch, command, program, run, samples_at, sha256_of};
+use model::report::{ItemLine, Outcome, SessionReport};
+use model::{HoldClass, Policy, Reason};
+use pipeline::{Again, HoldRefusal, StationFault, pack_sample};
+use spool::{HoldRecord, Quarantine, Spool};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use testkit::archive::ZipBuilder;
+use testkit::pdf::{pdf_encrypted, pdf_with_attachment};
+use walkdir::WalkDir;
+
+const WITHHELD: i32 = 10;
+const PASSWORD: &str = "Hütte-am-See-4711";
+/// 7-Zip takes no other characters for ZIP.
+const ASCII_PASSWORD: &str = "Kahn-am-Steg-0815";
+/// [`PASSWORD`] as Windows-1252 spells it.
+const WESTERN: &[u8] = b"H\xFCtte-am-See-4711";
+/// A program among the samples.
+const PROGRAM: &str = "Programme/setup.exe";
+const TEXT: &str = "Der Ausflug an den See fällt aus.\n";
+
+/// A station that has seen a medium with these files.
+struct Bench {
+    clamd: Clamd,
+    scratch: Scratch,
+    medium: SessionReport,
+}
+
+impl Bench {
+    fn new(files: &[(&str, Vec<u8>)]) -> Result<Self> {
+        let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
+        let dir = scratch.path("medium");
+        fs::create_dir(&dir)?;
+        for (name, content) in files {
+            fs::write(dir.join(name), content)?;
+        }
+        let ended = run(&mut scratch.process(&dir, &clamd.address())?)?;
+        ensure!(ended.status == WITHHELD, "{ended:?}");
+        let medium = scratch.report()?;
+        Ok(Self { clamd, scratch, medium })
+    }
+
+    fn hold(&self, path: &str) -> Result<HoldRecord> {
+        hold_of(&self.scratch.state(), path)
+    }
+
+    /// Sends a hold through the line again with an exception of its own.
+    fn again(&self, record: &HoldRecord, secret: Option<&str>) -> Result<SessionReport> {
+        let order = self.order(record, record, secret)?;
+        let finished = again(&self.scratch, &self.clamd, order, &original(&self.scratch.state(), &record.hold)?)??;
+        let report = finished.report;
+        ensure!(finished.folder == folder(&self.scratch, &report), "{}", finished.folder.display());
+        check_release(&self.scratch, &report)?;
+        ensure!((report.medium.kind.as_str(), &report.medium.source) == ("hold", &record.hold), "{:?}", report.medium);
+        let exception = report.exception.as_ref().context("no exception in the report")?;
+        ensure!((&exception.hold, exception.reviewers.join(" ").as_str()) == (&record.hold, "anna bert"), "{exception:?}");
+        ensure!(report.session != record.session, "the same session");
+        Ok(report)
+    }
+
+    /// What is to be done with a hold, under an exception for another.
+    fn order(&self, record: &HoldRecord, exception_for: &HoldRecord, secret: Option<&str>) -> Result<Again> {
+        let exception = granted(exception_for)?;
+        let secret = secret.map(password).transpose()?;
+        Ok(Again { record: record.clone(), exception, password: secret, release_to: self.scratch.release() })
+    }
+
+    /// Payloads of the records of this event.
+    fn noted(&self, event: &str) -> Result<Vec<serde_json::Value>> {
+        let shown = self.scratch.schleuse(&["audit", "show", "--event", event, "--json"])?;
+        ensure!(shown.status == 0, "{shown:?}");
+        let lines = shown.stdout.lines().map(|line| Ok(serde_json::from_str::<serde_json::Value>(line)?["payload"]["content"].take()));
+        lines.collect()
+    }
+}
+
+fn line<'a>(report: &'a SessionReport, path: &str) -> Result<&'a ItemLine> {
+    report.items.iter().find(|item| item.path == path).with_context(|| format!("no line for {path}"))
+}
+
+fn ended(report: &SessionReport, path: &str, disposition: Outcome, reason: Reason) -> Result<()> {
+    let line = line(report, path)?;
+    ensure!((line.disposition, line.reason) == (disposition, reason), "{line:?}");
+    Ok(())
+}
+
+/// Held as suspicious: a script is attached.
+fn suspicious() -> Vec<u8> {
+    pdf_with_attachment("Rechnung über 3 Tische.", "rechnung.js", b"var preis = 3;")
+}
+
+fn digest_of_tree(dir: &Path) -> Result<Vec<(PathBuf, String)>> {
+    let mut files = Vec::new();
+    for entry in WalkDir::new(dir).sort_by_file_name() {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            files.push((entry.path().to_path_buf(), sha256_of(entry.path())?));
+        }
+    }
+    Ok(files)
+}
+
+#[test]
+fn a_suspicious_document_comes_out_rebuilt_under_an_exception() -> Result<()> {
+    let bench = Bench::new(&[("Rechnung.pdf", suspicious()), ("Kopie.pdf", suspicious())])?;
+    ended(&bench.medium, "Rechnung.pdf", Outcome::Withheld, Reason::Suspicious)?;
+    let record = bench.hold("Rechnung.pdf")?;
+    let hold = bench.scratch.state().join("quarantine").join(&record.hold);
+    let before = digest_of_tree(&hold)?;
+    let report = bench.again(&record, None)?;
+    ended(&report, "Rechnung.pdf", Outcome::Released, Reason::Converted)?;
+    let output = &line(&report, "Rechnung.pdf")?.outputs[0];
+    ensure!(output.path == "files/Rechnung.pdf", "{output:?}");
+    check_pdf(&folder(&bench.scratch, &report).join(&output.path), 1)?;
+    ensure!(digest_of_tree(&hold)? == before, "the hold was touched");
+    let noted = bench.noted("hold-reprocessed")?;
+    let [noted] = &noted[..] else { bail!("{noted:?}") };
+    ensure!(noted["hold"] == record.hold.as_str() && noted["outcome"] == "released", "{noted}");
+    ensure!(noted["reviewers"] == serde_json::json!(["anna", "bert"]) && noted["approved_for"] == "business-need", "{noted}");
+
+    // Without it, the same content is held as before.
+    let again = bench.scratch.path("again");
+    fs::create_dir(&again)?;
+    fs::write(again.join("Rechnung.pdf"), suspicious())?;
+    ensure!(run(&mut bench.scratch.process(&again, &bench.clamd.address())?)?.status == WITHHELD);
+    ended(&bench.scratch.report()?, "Rechnung.pdf", Outcome::Withheld, Reason::Suspicious)
+}
+
+#[test]
+fn an_exception_is_for_one_hold_and_one_content() -> Result<()> {
+    let other = pdf_with_attachment("Rechnung über 4 Tische.", "rechnung.js", b"var preis = 4;");
+    let bench = Bench::new(&[("Rechnung.pdf", suspicious()), ("Andere.pdf", other.clone())])?;
+    let (record, another) = (bench.hold("Rechnung.pdf")?, bench.hold("Andere.pdf")?);
+    let (names, holds) = (bench.scratch.released_names()?.len(), Quarantine::list(&bench.scratch.state().join("quarantine"))?.len());
+    let refused = |order: Again, content: &[u8], wanted: HoldRefusal| match again(&bench.scratch, &bench.clamd, order, content)? {
+        Err(StationFault::HoldRefused { why, .. }) if why == wanted => Ok(()),
+        other => bail!("{wanted:?}: {other:?}"),
+    };
+    refused(bench.order(&record, &another, None)?, &suspicious(), HoldRefusal::Exception)?;
+    // The right exception, and other bytes; longer, shorter, or of the same length.
+    let mut altered = suspicious();
+    altered[20] ^= 1;
+    for content in [other, suspicious()[1..].to_vec(), altered, Vec::new()] {
+        refused(bench.order(&record, &record, None)?, &content, HoldRefusal::Content)?;
+    }
+    let mut malicious = record.clone();
+    malicious.class = HoldClass::Malicious;
+    refused(bench.order(&malicious, &record, None)?, &suspicious(), HoldRefusal::Malicious)?;
+    let mut nowhere = record.clone();
+    nowhere.order.clear();
+    refused(bench.order(&nowhere, &record, None)?, &suspicious(), HoldRefusal::Record)?;
+    ensure!(bench.scratch.released_names()?.len() == names, "something was released");
+    ensure!(Quarantine::list(&bench.scratch.state().join("quarantine"))?.len() == holds, "there are other holds");
+    ensure!(bench.noted("request-refused")?.len() == 3 && bench.noted("session-voided")?.len() == 4, "not all refusals are on record");
+    check_audit(&bench.scratch)
+}
+
+#[test]
+fn what_an_engine_has_learned_since_is_held_as_malicious() -> Result<()> {
+    let mut bench = Bench::new(&[("Rechnung.pdf", suspicious())])?;
+    let record = bench.hold("Rechnung.pdf")?;
+    let same = rescan(&bench.scratch, &bench.clamd, &record)?;
+    ensure!((same.before, same.after) == (HoldClass::Suspicious, HoldClass::Suspicious), "{same:?}");
+    ensure!(same.new_findings.is_empty() && same.gone_findings.is_empty(), "{same:?}");
+
+    let hex: String = b"/F (rechnung.js)".iter().map(|byte| format!("{byte:02x}")).collect();
+    fs::write(bench.clamd.database().join("learned.ndb"), format!("Learned-Since:0:*:{hex}\n"))?;
+    bench.clamd.kill()?;
+    bench.clamd.start_again()?;
+    let learned = rescan(&bench.scratch, &bench.clamd, &record)?;
+    ensure!((learned.before, learned.after) == (HoldClass::Suspicious, HoldClass::Malicious), "{learned:?}");
+    ensure!(learned.new_findings.len() == 1 && learned.gone_findings.is_empty(), "{learned:?}");
+    ensure!(fs::read_dir(bench.scratch.state().join("spool"))?.next().is_none(), "content stays in the spool");
+
+    let report = bench.again(&record, None)?;
+    ended(&report, "Rechnung.pdf", Outcome::Withheld, Reason::Malicious)?;
+    let held = line(&report, "Rechnung.pdf")?.hold.clone().context("a hold")?;
+    ensure!(held != record.hold && Quarantine::show(&bench.scratch.state().join("quarantine"), &held)?.class == HoldClass::Malicious);
+    let noted = bench.noted("hold-reprocessed")?;
+    ensure!(noted.len() == 1 && noted[0]["outcome"] == "withheld" && noted[0]["new_hold"] == held.as_str(), "{noted:?}");
+    Ok(())
+}
+
+/// Packs files with 7-Zip, under [`ASCII_PASSWORD`].
+fn seven_zip(scratch: &Scratch, name: &str, method: &str, files: &[(&str, Vec<u8>)]) -> Result<Vec<u8>> {
+    let (dir, archive) = (scratch.path(&format!("{name}.d")), scratch.path(name));
+    fs::create_dir(&dir)?;
+    for (name, content) in files {
+        fs::write(dir.join(name), content)?;
+    }
+    let mut pack = command("7z");
+    pack.args(["a", "-tzip", &format!("-mem={method}"), &format!("-p{ASCII_PASSWORD}")]).arg(&archive).arg(".").current_dir(&dir);
+    let ended = run(&mut pack)?;
+    ensure!(ended.status == 0, "{ended:?}");
+    Ok(fs::read(archive)?)
+}
+
+#[test]
+fn encrypted_archives_open_with_the_right_password_only_and_members_have_no_exception() -> Result<()> {
+    let (packing, program) = (Scratch::new()?, samples_at(&[PROGRAM])?);
+    let members = [
+        ("Notiz.txt", TEXT.as_bytes().to_vec()),
+        ("Muster.txt", testkit::eicar()),
+        ("Setup.exe", program[0].bytes.clone()),
+        ("Rechnung.pdf", suspicious()),
+    ];
+    let aes = seven_zip(&packing, "aes.zip", "AES256", &members)?;
+    let old = seven_zip(&packing, "alt.zip", "ZipCrypto", &members)?;
+    let bench = Bench::new(&[("aes.zip", aes), ("alt.zip", old)])?;
+    for name in ["aes.zip", "alt.zip"] {
+        ended(&bench.medium, name, Outcome::Withheld, Reason::Encrypted)?;
+        let record = bench.hold(name)?;
+        ensure!(record.class == HoldClass::Uninspectable, "{record:?}");
+        ended(&bench.again(&record, None)?, name, Outcome::Withheld, Reason::Encrypted)?;
+        ended(&bench.again(&record, Some("falsch"))?, name, Outcome::Withheld, Reason::PasswordWrong)?;
+        let report = bench.again(&record, Some(ASCII_PASSWORD))?;
+        ended(&report, name, Outcome::Released, Reason::Unpacked)?;
+        let inside = |member: &str| format!("{name}!/{member}");
+        ended(&report, &inside("Notiz.txt"), Outcome::Released, Reason::Rebuilt)?;
+        ended(&report, &inside("Muster.txt"), Outcome::Withheld, Reason::Malicious)?;
+        ended(&report, &inside("Setup.exe"), Outcome::Withheld, Reason::Stripped)?;
+        ended(&report, &inside("Rechnung.pdf"), Outcome::Withheld, Reason::Suspicious)?;
+        let notes = folder(&bench.scratch, &report).join("files").join(name).join("Notiz.txt");
+        ensure!(fs::read_to_string(&notes)? == TEXT, "{}", notes.display());
+    }
+    no_trace_of_the_password(&bench.scratch)
+}
+
+#[test]
+fn a_password_fits_in_the_spelling_the_packer_used() -> Result<()> {
+    let packed = |password: &[u8]| ZipBuilder::new().encrypted("Notiz.txt", TEXT.as_bytes(), password).finish();
+    let bench = Bench::new(&[("utf8.zip", packed(PASSWORD.as_bytes())), ("western.zip", packed(WESTERN))])?;
+    for name in ["utf8.zip", "western.zip"] {
+        let report = bench.again(&bench.hold(name)?, Some(PASSWORD))?;
+        ended(&report, name, Outcome::Released, Reason::Unpacked)?;
+        ended(&report, &format!("{name}!/Notiz.txt"), Outcome::Released, Reason::Rebuilt)?;
+    }
+    no_trace_of_the_password(&bench.scratch)
+}
+
+/// Neither state nor release say the password.
+fn no_trace_of_the_password(scratch: &Scratch) -> Result<()> {
+    for entry in WalkDir::new(scratch.state()).into_iter().chain(WalkDir::new(scratch.release())) {
+        let entry = entry?;
+        if entry.file_type().is_file() {
+            let bytes = fs::read(entry.path())?;
+            for password in [PASSWORD, ASCII_PASSWORD] {
+                let said = bytes.windows(password.len()).any(|window| window == password.as_bytes());
+                ensure!(!said, "{password} stands in {}", entry.path().display());
+            }
+        }
+    }
+    let shown = scratch.schleuse(&["audit", "show", "--json"])?;
+    ensure!(shown.status == 0 && [PASSWORD, ASCII_PASSWORD, "falsch"].iter().all(|password| !shown.stdout.contains(password)));
+    Ok(())
+}
+
+#[test]
+fn an_encrypted_pdf_opens_with_the_right_password_only() -> Result<()> {
+    let plain = Scratch::new()?;
+    let (source, modern) = (plain.path("plain.pdf"), plain.path("modern.pdf"));
+    fs::write(&source, testkit::pdf::pdf(&["Gehalt: 4711 Taler."]))?;
+    let encrypt = ["--encrypt", PASSWORD, "Besitzer", "256", "--"];
+    let made = run(command("qpdf").args(encrypt).arg(&source).arg(&modern))?;
+    ensure!(made.status == 0, "{made:?}");
+    let bench = Bench::new(&[("rc4.pdf", pdf_encrypted("Gehalt: 4711 Taler.", "geheim")?), ("aes.pdf", fs::read(modern)?)])?;
+    for (name, right) in [("rc4.pdf", "geheim"), ("aes.pdf", PASSWORD)] {
+        ended(&bench.medium, name, Outcome::Withheld, Reason::Encrypted)?;
+        let record = bench.hold(name)?;
+        ended(&bench.again(&record, None)?, name, Outcome::Withheld, Reason::Encrypted)?;
+        ended(&bench.again(&record, Some("falsch"))?, name, Outcome::Withheld, Reason::PasswordWrong)?;
+        let report = bench.again(&record, Some(right))?;
+        ended(&report, name, Outcome::Released, Reason::Converted)?;
+        let released = folder(&bench.scratch, &report).join(&line(&report, name)?.outputs[0].path);
+        check_pdf(&released, 1)?;
+        ensure!(e2e::released::text_of(&released)?.contains("4711 Taler"), "{name}: the page is empty");
+    }
+    no_trace_of_the_password(&bench.scratch)
+}
+
+#[test]
+fn what_nothing_can_rebuild_stays_held_whatever_was_granted() -> Result<()> {
+    let program = samples_at(&[PROGRAM])?;
+    let bench = Bench::new(&[("Setup.exe", program[0].bytes.clone()), ("start.bat", b"@echo off\r\nstart calc.exe\r\n".to_vec())])?;
+    for name in ["Setup.exe", "start.bat"] {
+        let record = bench.hold(name)?;
+        ensure!(record.class.approvable(), "{record:?}");
+        let report = bench.again(&record, None)?;
+        ended(&report, name, Outcome::Withheld, record.reason)?;
+        ensure!(report.totals.released == 0 && report.totals.found == 1, "{:?}", report.totals);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_sample_opens_with_the_usual_password_in_a_foreign_program() -> Result<()> {
+    let scratch = Scratch::new()?;
+    let spool = Spool::create(&scratch.path("spool"), "s", u64::MAX)?;
+    let bytes: Vec<u8> = testkit::eicar().iter().copied().cycle().take(300_000).collect();
+    let (content, record) = (spool.put(&bytes)?, br#"{"hold":"s-000001"}"#);
+    let (archive, name) = (scratch.path("sample.zip"), format!("{}.sample", content.digest.hex()));
+    pack_sample(&program("schleuse-worker")?, &Policy::default(), &content, &name, record, &mut File::create(&archive)?)
+        .map_err(|trouble| anyhow::anyhow!("{trouble}"))?;
+    ensure!(!fs::read(&archive)?.windows(20).any(|window| window == &testkit::eicar()[..20]), "the content lies open");
+    let extract = |password: &str, to: &str| run(command("7z").args(["x", &format!("-p{password}"), &format!("-o{to}")]).arg(&archive));
+    let out = scratch.path("out");
+    let ended = extract("infected", &out.to_string_lossy())?;
+    ensure!(ended.status == 0, "{ended:?}");
+    ensure!(fs::read(out.join(&name))? == bytes && fs::read(out.join("record.json"))? == record, "other bytes");
+    ensure!(extract("other", &scratch.path("wrong").to_string_lossy())?.status != 0, "another password opens it");
+    ensure!(run(command("7z").arg("t").arg("-pinfected").arg(&archive))?.status == 0);
+    Ok(())
+}
+
+#[test]
+fn past_releases_are_named_by_digest() -> Result<()> {
+    let bench = Bench::new(&[("Notiz.txt", TEXT.as_bytes().to_vec()), ("Rechnung.pdf", suspicious())])?;
+    let note = line(&bench.medium, "Notiz.txt")?;
+    let (content, output) = (note.sha256.context("a digest")?, note.outputs[0].sha256.context("a digest")?);
+    let list = bench.scratch.path("list");
+    let list_name = list.to_str().context("path")?;
+    let hunt = |text: String| -> Result<_> {
+        fs::write(&list, text)?;
+        bench.scratch.schleuse(&["retro-hunt", "--digests", list_name])
+    };
+    // What was held was not released.
+    let held = hunt(format!("# held\n{}  Rechnung.pdf\n", bench.hold("Rechnung.pdf")?.sha256.hex()))?;
+    ensure!(held.status == 0 && held.stdout.contains("0 of 1 released items"), "{held:?}");
+    for digest in [content, output] {
+        let named = hunt(digest.hex())?;
+        ensure!(named.status == 1 && named.stdout.contains("Notiz.txt") && named.stdout.contains(&bench.medium.session), "{named:?}");
+    }
+    ensure!(bench.noted("retro-hit")?.len() == 2);
+    ensure!(hunt("no digest\n".into())?.status == 2);
+    // By default the policy's own list.
+    let policy = bench.scratch.path("policy.toml");
+    fs::write(&policy, format!("[scan]\nblocked_sha256 = [\"{}\"]\n", content.hex()))?;
+    let named = bench.scratch.schleuse(&["retro-hunt", "--policy", policy.to_str().context("path")?])?;
+    ensure!(named.status == 1, "{named:?}");
+    check_audit(&bench.scratch)
+}
+
+#[test]
+fn killed_in_the_middle_it_is_voided_and_the_hold_is_whole() -> Result<()> {
+    let bench = Bench::new(&[("Rechnung.pdf", suspicious())])?;
+    let record = bench.hold("Rechnung.pdf")?;
+    let hold = bench.scratch.state().join("quarantine").join(&record.hold);
+    let (before, names) = (digest_of_tree(&hold)?, bench.scratch.released_names()?);
+    let moments = ["SessionRecorded", "ContentSpooled", "Scanned", "Decided", "PageRendered", "Verified", "Reconciled", "ReleaseSealed"];
+    for (round, moment) in moments.iter().enumerate() {
+        let mut killable = command(program("killable")?);
+        killable.arg(format!("hold:{}", record.hold)).arg(bench.scratch.release()).arg(bench.scratch.state());
+        killable.arg(bench.clamd.address()).arg(bench.scratch.path("killed.json")).args([moment, "1", "Supervisor"]);
+        killable.arg(bench.clamd.process().as_raw_nonzero().to_string());
+        let killed = run(&mut killable)?;
+        ensure!(killed.status == -1 && killed.stderr.contains("struck"), "{moment}: {killed:?}");
+        ensure!(digest_of_tree(&hold)? == before, "{moment}: the hold was touched");
+        ensure!(bench.scratch.released_names()?.iter().filter(|name| !name.starts_with('.')).eq(names.iter()), "{moment}: released");
+        // The next start voids it.
+        let named = bench.scratch.schleuse(&["retro-hunt"])?;
+        ensure!(named.status == 0, "{moment}: {named:?}");
+        ensure!(bench.noted("session-voided")?.len() == round + 1, "{moment}: not voided");
+        ensure!(bench.scratch.released_names()? == names, "{moment}: something is left");
+        ensure!(fs::read_dir(bench.scratch.state().join("spool"))?.next().is_none(), "{moment}: content stays in the spool");
+        check_audit(&bench.scratch)?;
+    }
+    ensure!(Quarantine::list(&bench.scratch.state().join("quarantine"))?.len() == 1, "another hold");
+    // And it still goes through.
+    ended(&bench.again(&record, None)?, "Rechnung.pdf", Outcome::Released, Reason::Converted)
+}
