@@ -10,6 +10,7 @@ use super::{Target, TargetError, parents, split};
 use connection::{Connection, Trouble};
 use model::policy::ReleasePolicy;
 use russh_sftp::client::error::Error;
+use russh_sftp::extensions::Statvfs;
 use russh_sftp::protocol::{FileAttributes, OpenFlags, StatusCode};
 use std::fs::File;
 use std::future::Future;
@@ -22,6 +23,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const CHUNK_BYTES: usize = 256 << 10;
 /// The only failure version 3 knows for a full disk is "failure": with less than this left it was that.
 const NOTHING_LEFT: u64 = 1 << 20;
+/// In the flags of `statvfs@openssh.com` (OpenSSH, PROTOCOL 4.4).
+const READ_ONLY: u64 = 1;
 /// Longest name, in bytes, where the server does not say (POSIX file systems).
 const NAME_BYTES: usize = 255;
 
@@ -138,7 +141,7 @@ impl Sftp {
         match self.attributes(path)? {
             Some(attributes) if attributes.is_dir() => Ok(false),
             Some(_) => Err(TargetError::exists(&self.place, path)),
-            None => Err(error),
+            None => Err(self.reason(error)),
         }
     }
 
@@ -148,10 +151,17 @@ impl Sftp {
         self.ask(path, |session| async move { session.set_metadata(full, attributes).await })
     }
 
-    /// What a write that failed without a reason means.
-    fn unless_full(&mut self, error: TargetError) -> TargetError {
-        match self.free_bytes() {
-            Ok(Some(free)) if free < NOTHING_LEFT => TargetError::full(&self.place, format!("{free} bytes are free")),
+    fn numbers(&mut self) -> Result<Option<Statvfs>, TargetError> {
+        let full = self.full("");
+        self.ask("", |session| async move { session.fs_info(full).await })
+    }
+
+    /// What a change that failed without a reason means.
+    fn reason(&mut self, error: TargetError) -> TargetError {
+        let TargetError::Gone { .. } = error else { return error };
+        match self.numbers() {
+            Ok(Some(numbers)) if numbers.flags & READ_ONLY != 0 => TargetError::denied(&self.place, "the file system is read-only"),
+            Ok(Some(numbers)) if free(&numbers) < NOTHING_LEFT => TargetError::full(&self.place, format!("{} bytes are free", free(&numbers))),
             _ => error,
         }
     }
@@ -163,9 +173,7 @@ impl Target for Sftp {
     }
 
     fn free_bytes(&mut self) -> Result<Option<u64>, TargetError> {
-        let full = self.full("");
-        let numbers = self.ask("", |session| async move { session.fs_info(full).await })?;
-        Ok(numbers.map(|numbers| numbers.blocks_avail.saturating_mul(numbers.fragment_size)))
+        Ok(self.numbers()?.as_ref().map(free))
     }
 
     fn make_dir(&mut self, path: &str) -> Result<(), TargetError> {
@@ -195,8 +203,7 @@ impl Target for Sftp {
         });
         match (unread, written) {
             (Some(error), _) => Err(outbox(from, error)),
-            (None, Err(error @ TargetError::Gone { .. })) => Err(self.unless_full(error)),
-            (None, written) => written,
+            (None, written) => written.map_err(|error| self.reason(error)),
         }
     }
 
@@ -253,6 +260,10 @@ impl Target for Sftp {
         }
         self.ask(path, |session| async move { session.remove_dir(full).await })
     }
+}
+
+fn free(numbers: &Statvfs) -> u64 {
+    numbers.blocks_avail.saturating_mul(numbers.fragment_size)
 }
 
 /// BOUND: what a server says is shown up to this length.
