@@ -10,5 +10,5 @@ mod reviewers;
 
 pub use content::{Spool, SpoolError, SpoolFile, SpoolWriter};
 pub use durable::{sync_dir, write_durably};
-pub use quarantine::{HoldRecord, Quarantine, QuarantineError, RECORD_SCHEMA};
+pub use quarantine::{HoldRecord, PreviewLine, Quarantine, QuarantineError, RECORD_SCHEMA};
 pub use reviewers::{ReviewerError, Reviewers};
