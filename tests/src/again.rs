@@ -27,10 +27,18 @@ pub fn hold_of(state: &Path, path: &str) -> Result<HoldRecord> {
 /// # Errors
 /// When the identity does not open it.
 pub fn original(state: &Path, hold: &str) -> Result<Vec<u8>> {
+    opened(state, hold, "original.age")
+}
+
+/// A sealed file of a hold, as its reviewer opens it.
+///
+/// # Errors
+/// When there is none, or the identity does not open it.
+pub fn opened(state: &Path, hold: &str, name: &str) -> Result<Vec<u8>> {
     let text = fs::read_to_string(state.join("reviewer-identity-MOVE-AWAY.txt"))?;
     let line = text.lines().find(|line| line.starts_with("AGE-SECRET-KEY")).context("an identity")?;
     let identity: age::x25519::Identity = line.parse().map_err(|why| anyhow::anyhow!("{why}"))?;
-    let sealed = fs::read(state.join("quarantine").join(hold).join("original.age"))?;
+    let sealed = fs::read(state.join("quarantine").join(hold).join(name))?;
     let mut plain = Vec::new();
     let opened = age::Decryptor::new(&sealed[..])?.decrypt(std::iter::once(&identity as &dyn age::Identity))?;
     { opened }.read_to_end(&mut plain)?;

@@ -95,9 +95,10 @@ impl Review {
             findings: vec![],
             removed: vec![],
             policy_sha256: Digest([0; 32]),
+            previews: Vec::new(),
         };
         let reviewers = Reviewers::load(&self.scratch.state().join("keys/reviewers"))?;
-        Quarantine::open(&self.quarantine(), reviewers, false)?.hold(&record, &content)?;
+        Quarantine::open(&self.quarantine(), reviewers, false)?.hold(&record, &content, &[])?;
         Ok(record)
     }
 

@@ -197,6 +197,7 @@ mod tests {
             findings,
             removed: vec![],
             policy_sha256: Digest([0; 32]),
+            previews: vec![],
         }
     }
 

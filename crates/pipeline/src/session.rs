@@ -8,7 +8,7 @@ use crate::outbox::ReleaseTo;
 use crate::progress::Progress;
 use crate::reading::{Reading, SourceKind, Stopped, kind_of_source};
 use crate::source::DeviceSource;
-use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify};
+use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify, previews};
 use crate::station::Station;
 use crate::transition::Transition;
 use again::AgainContent;
@@ -356,7 +356,7 @@ impl<'a> Session<'a> {
 
     /// One item's way: the line, then, if it is held, the quarantine.
     fn one_item(&self, item: Item<model::Spooled>) -> impl Future<Output = Result<(Vec<u32>, Accounted), StationFault>> + Send + 'static {
-        let (line, progress) = (Arc::clone(&self.line), Arc::clone(&self.progress));
+        let (line, progress, shared) = (Arc::clone(&self.line), Arc::clone(&self.progress), self.shared.clone());
         let time_up = self.budget.time_up();
         let transitions = Arc::clone(&self.station.transitions);
         let holding = Holding {
@@ -378,8 +378,9 @@ impl<'a> Session<'a> {
             let ended = match ended {
                 Ended::Sanitised(item) => Accounted::Sanitised(item),
                 Ended::Held(held) => {
+                    let previews = previews(&shared, &held).await;
                     transitions.reached(Transition::HoldBegun);
-                    let line = tokio::task::spawn_blocking(move || holding.hold(held)).await;
+                    let line = tokio::task::spawn_blocking(move || holding.hold(held, previews)).await;
                     let line = line.map_err(|_| StationFault::Internal("quarantine task"))??;
                     transitions.reached(Transition::HoldSealed);
                     progress.ended(&line.path, line.disposition, line.reason);

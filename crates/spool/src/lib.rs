@@ -15,5 +15,7 @@ pub mod reviews;
 pub use content::{Spool, SpoolError, SpoolFile, SpoolWriter};
 pub use durable::{sync_dir, write_durably};
 pub use identity::{IdentityError, IdentityFile, ReviewerIdentity};
-pub use quarantine::{Destruction, HoldLock, HoldRecord, Original, OriginalError, Progress, Quarantine, QuarantineError, RECORD_SCHEMA};
+pub use quarantine::{
+    Destruction, HoldLock, HoldRecord, Original, OriginalError, PreviewLine, Progress, Quarantine, QuarantineError, RECORD_SCHEMA,
+};
 pub use reviewers::{Reviewer, ReviewerError, Reviewers, SigningKey, is_reviewer_name};

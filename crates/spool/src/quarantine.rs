@@ -63,6 +63,23 @@ pub struct HoldRecord {
     pub removed: Vec<Removed>,
     /// Policy in force.
     pub policy_sha256: Digest,
+    /// Pictures of its first pages, each sealed as `preview-PAGE.age`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub previews: Vec<PreviewLine>,
+}
+
+/// A picture of a page, for reviewers: a PNG of this program's own making.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreviewLine {
+    /// Page, from 1.
+    pub page: u32,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// SHA-256 of the PNG.
+    pub sha256: Digest,
 }
 
 /// The store.
@@ -143,15 +160,18 @@ impl Quarantine {
         Ok(Self { dir: dir.into(), reviewers })
     }
 
-    /// Holds content away: encrypted, with its record, by rename.
+    /// Holds content away: encrypted, with the pictures its record lists and the record, by rename.
     ///
     /// # Errors
     /// When anything cannot be written; then nothing of the hold is there.
-    pub fn hold(&self, record: &HoldRecord, content: &SpoolFile) -> Result<(), QuarantineError> {
+    pub fn hold(&self, record: &HoldRecord, content: &SpoolFile, previews: &[SpoolFile]) -> Result<(), QuarantineError> {
         let partial = self.dir.join(format!("{PARTIAL}{}", record.hold));
         let write = |source| QuarantineError::Write { path: self.dir.join(&record.hold), source };
         DirBuilder::new().mode(0o700).create(&partial).map_err(write)?;
         self.encrypt(record, content, &partial.join("original.age"))?;
+        for (line, preview) in record.previews.iter().zip(previews) {
+            self.encrypt(record, preview, &partial.join(format!("preview-{}.age", line.page)))?;
+        }
         let json = serde_json::to_vec_pretty(record).map_err(|error| write(error.into()))?;
         write_durably(&partial.join("record.json"), &json).map_err(write)?;
         sync_dir(&partial).map_err(write)?;

@@ -19,6 +19,8 @@ pub struct ReviewPolicy {
     pub expires_days: u32,
     /// Longest comment, in characters.
     pub max_comment_chars: u32,
+    /// First pages of a document held as suspicious that are kept as pictures for its reviewers; 0 for none.
+    pub preview_pages: u32,
 }
 
 impl ReviewPolicy {
@@ -35,6 +37,7 @@ impl Default for ReviewPolicy {
             reject_reasons: codes(&["hostile", "not-needed", "privacy", "sender-unknown"]),
             expires_days: 7,
             max_comment_chars: 2_000,
+            preview_pages: 1,
         }
     }
 }
@@ -44,6 +47,7 @@ impl ReviewPolicy {
         bounds("review.approvals", self.approvals.into(), Self::LEAST_APPROVALS.into()..=10, "between 2 and 10")?;
         bounds("review.expires_days", self.expires_days.into(), 1..=365, "between 1 and 365")?;
         bounds("review.max_comment_chars", self.max_comment_chars.into(), 0..=100_000, "between 0 and 100000")?;
+        bounds("review.preview_pages", self.preview_pages.into(), 0..=20, "between 0 and 20")?;
         for code in self.approve_reasons.iter().chain(&self.reject_reasons) {
             if code.is_empty() || code.len() > 64 || !code.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
                 let what = format!("the reason code \"{}\" may have a-z, 0-9 and - only", escape_text(code));

@@ -1,6 +1,7 @@
 //! Withhold: an item's original goes into the quarantine, with its record.
 
 use crate::fault::StationFault;
+use crate::stage::Preview;
 use model::HoldClass;
 use model::item::Held;
 use model::report::{ItemLine, Outcome};
@@ -19,13 +20,14 @@ pub(super) struct Holding {
 }
 
 impl Holding {
-    /// Seals the original and gives its line of the report.
+    /// Seals the original and pictures of it, and gives its line of the report.
     ///
     /// # Errors
     /// A quarantine that cannot be written: nothing withheld may be lost, so the session stops.
-    pub(super) fn hold(self, held: Held) -> Result<ItemLine, StationFault> {
+    pub(super) fn hold(self, held: Held, previews: Vec<Preview>) -> Result<ItemLine, StationFault> {
         let order: Vec<String> = held.provenance.order.iter().map(|n| format!("{n:06}")).collect();
         let hold = format!("{}-{}", self.session, order.join("-"));
+        let (previews, pictures): (Vec<_>, Vec<_>) = previews.into_iter().unzip();
         let record = HoldRecord {
             schema: RECORD_SCHEMA.into(),
             hold: hold.clone(),
@@ -45,8 +47,9 @@ impl Holding {
             findings: held.findings.clone(),
             removed: held.removed.clone(),
             policy_sha256: self.policy_sha256,
+            previews,
         };
-        self.quarantine.hold(&record, &self.spool.file(held.digest, held.size_bytes))?;
+        self.quarantine.hold(&record, &self.spool.file(held.digest, held.size_bytes), &pictures)?;
         Ok(ItemLine {
             path: held.provenance.shown_path,
             claimed: held.provenance.claimed_extension,

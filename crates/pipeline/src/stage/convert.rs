@@ -143,7 +143,8 @@ fn make(shared: &Shared, content: &SpoolFile, format: Format, password: Option<S
     }
 }
 
-fn render_limits(shared: &Shared) -> RenderLimits {
+/// What rendering may cost, by policy.
+pub(crate) fn render_limits(shared: &Shared) -> RenderLimits {
     let convert = &shared.settings.policy.convert;
     RenderLimits {
         dpi: convert.dpi,

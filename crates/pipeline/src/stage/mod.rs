@@ -3,13 +3,15 @@
 mod convert;
 mod decide;
 mod identify;
+mod preview;
 mod scan;
 mod strip;
 mod verify;
 
-pub(crate) use convert::{Convert, Unpacked};
+pub(crate) use convert::{Convert, Unpacked, render_limits};
 pub(crate) use decide::Decide;
 pub(crate) use identify::Identify;
+pub(crate) use preview::{Preview, previews};
 pub(crate) use scan::Scan;
 pub(crate) use strip::Strip;
 pub(crate) use verify::Verify;

@@ -10,7 +10,7 @@ mod sample;
 pub use conversation::Trouble;
 pub use inspector::{Inspector, InspectorPool, Member, MemberContent, Spent};
 pub use jobs::{office_to_pdf, rebuild_text, verify};
-pub use pages::{PageIn, Rendered, Text as PageText, render};
+pub use pages::{PageIn, Rendered, Text as PageText, render, render_first};
 
 pub use sample::pack_sample;
 

@@ -73,6 +73,21 @@ pub fn render(
     policy: &Policy,
     content: &SpoolFile,
     request: &Request,
+    take: impl FnMut(u32, u32, PageIn) -> Result<(), Trouble>,
+) -> Result<Rendered, Trouble> {
+    render_first(program, policy, content, request, u32::MAX, take)
+}
+
+/// The same for the first `most` pages; then the renderer is ended, whatever it is doing.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_first(
+    program: &Path,
+    policy: &Policy,
+    content: &SpoolFile,
+    request: &Request,
+    most: u32,
     mut take: impl FnMut(u32, u32, PageIn) -> Result<(), Trouble>,
 ) -> Result<Rendered, Trouble> {
     let worker = policy.worker.scaled_to(content.size_bytes);
@@ -88,9 +103,12 @@ pub fn render(
         Heard::Answer(Answer::Document { pages }) => pages,
         _ => return Err(Trouble::Protocol("document")),
     };
-    for index in 0..pages {
+    for index in 0..pages.min(most) {
         let page = hear_page(&mut conversation, policy)?;
         take(index, pages, page)?;
+    }
+    if pages > most {
+        return Ok(Rendered { pages });
     }
     match conversation.hear()? {
         Heard::Answer(Answer::Done) => Ok(Rendered { pages }),

@@ -122,7 +122,13 @@ impl Quarantine {
         };
         let steps = || {
             absent_is_fine(fs::remove_file(place.join("original.age")))?;
-            absent_is_fine(fs::remove_dir_all(place.join("previews")))?;
+            // And the previews: whatever is sealed.
+            for entry in fs::read_dir(&place)? {
+                let path = entry?.path();
+                if path.extension().is_some_and(|ending| ending == "age") {
+                    absent_is_fine(fs::remove_file(path))?;
+                }
+            }
             sync_dir(&place)?;
             absent_is_fine(fs::rename(place.join(INTENT), place.join(DONE)))?;
             sync_dir(&place)

@@ -25,6 +25,7 @@ pub(crate) fn record(hold: &str, content: &SpoolFile) -> HoldRecord {
         findings: vec![],
         removed: vec![],
         policy_sha256: Digest([0; 32]),
+        previews: vec![],
     }
 }
 
@@ -38,7 +39,7 @@ fn only_the_reviewers_identity_opens_a_hold() {
     let content = spool.put(b"MZ hostile").unwrap();
     let dir = root.path().join("quarantine");
     let store = Quarantine::open(&dir, reviewers, true).unwrap();
-    store.hold(&record("s-000001", &content), &content).unwrap();
+    store.hold(&record("s-000001", &content), &content, &[]).unwrap();
 
     let sealed = fs::read(dir.join("s-000001/original.age")).unwrap();
     assert!(!sealed.windows(7).any(|w| w == b"hostile"));
@@ -74,7 +75,7 @@ fn one_hold(root: &Path) -> (PathBuf, HoldRecord, crate::ReviewerIdentity) {
     let content = spool.put(b"MZ hostile").unwrap();
     let record = record("s-000001", &content);
     let dir = root.join("q");
-    Quarantine::open(&dir, reviewers, true).unwrap().hold(&record, &content).unwrap();
+    Quarantine::open(&dir, reviewers, true).unwrap().hold(&record, &content, &[]).unwrap();
     (dir, record, crate::IdentityFile::read(&root.join("id")).unwrap().open("").unwrap())
 }
 
@@ -129,8 +130,7 @@ fn a_destruction_killed_after_any_step_leaves_a_whole_or_a_destroyed_hold_and_is
         let root = tempfile::tempdir().unwrap();
         let (dir, record, identity) = one_hold(root.path());
         let place = dir.join(&record.hold);
-        fs::create_dir(place.join("previews")).unwrap();
-        fs::write(place.join("previews/1.png"), "Bild").unwrap();
+        fs::write(place.join("preview-1.age"), "Bild").unwrap();
         let destruction = Destruction::of(&record, "2026-02-01T00:00:00Z", "station", "retention");
         if step == 0 {
             fs::write(place.join(".destroying.json.partial"), "{").unwrap();
@@ -142,7 +142,7 @@ fn a_destruction_killed_after_any_step_leaves_a_whole_or_a_destroyed_hold_and_is
             2 => fs::remove_file(place.join("original.age")).unwrap(),
             3 => {
                 fs::remove_file(place.join("original.age")).unwrap();
-                fs::remove_dir_all(place.join("previews")).unwrap();
+                fs::remove_file(place.join("preview-1.age")).unwrap();
             }
             4 => Quarantine::finish_destruction(&dir, &record.hold).unwrap(),
             _ => {}
@@ -152,7 +152,7 @@ fn a_destruction_killed_after_any_step_leaves_a_whole_or_a_destroyed_hold_and_is
         assert!(matches!(Quarantine::original(&dir, &record, &identity), Err(OriginalError::Destroyed { .. })), "{step}");
         Quarantine::finish_destruction(&dir, &record.hold).unwrap();
         assert_eq!(Quarantine::destruction(&dir, &record.hold).unwrap(), Progress::Done(destruction), "{step}");
-        assert!(!place.join("original.age").exists() && !place.join("previews").exists(), "{step}");
+        assert!(!place.join("original.age").exists() && !place.join("preview-1.age").exists(), "{step}");
         // The record stays.
         assert_eq!(Quarantine::show(&dir, &record.hold).unwrap(), record, "{step}");
     }

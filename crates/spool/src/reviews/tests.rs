@@ -48,6 +48,7 @@ impl Bench {
             findings: vec![],
             removed: vec![],
             policy_sha256: Digest([0; 32]),
+            previews: vec![],
         };
         let now = instant::parse("2026-01-02T10:00:00Z").unwrap();
         Self { root, identities, reviewers, policy: ReviewPolicy::default(), record, now }
