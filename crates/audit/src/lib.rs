@@ -34,6 +34,7 @@ mod clock;
 mod durable;
 mod error;
 pub mod events;
+pub mod export;
 mod head;
 mod hex;
 mod key;
@@ -47,6 +48,7 @@ mod walk;
 
 pub use clock::{Clock, Entropy, OsEntropy, SystemClock};
 pub use error::{AuditError, Fault, FaultKind};
+pub use export::ExportFormat;
 pub use key::{NotAPublicKey, PublicKey, SIGNATURE_BYTES, StationKey};
 pub use log::{AuditLog, CHECKPOINT_EVERY, Event};
 pub use record::{MAX_BATCH_BYTES, MAX_LINE_BYTES, NotAPosition, Position};

@@ -21,15 +21,15 @@ pub struct Filter {
     pub session: Option<String>,
     /// Only those with this event.
     pub event: Option<String>,
-    /// Only from this sequence number on.
-    pub from_seq: u64,
+    /// Only those after this sequence number: from where an earlier reading ended.
+    pub after: Option<u64>,
     /// At most so many.
     pub limit: Option<usize>,
 }
 
 impl Filter {
     fn admits(&self, record: &Record<'_>) -> bool {
-        record.seq >= self.from_seq
+        self.after.is_none_or(|after| record.seq > after)
             && self.session.as_deref().is_none_or(|session| record.session.as_deref() == Some(session))
             && self.event.as_deref().is_none_or(|event| record.event == event)
     }
@@ -70,6 +70,13 @@ pub struct Shown {
     pub payload: ShownPayload,
     /// The record's hash, hexadecimal.
     pub hash: String,
+}
+
+impl Shown {
+    /// The record's position in the chain, `SEQ:HASH`: an anchor, as [`Position`](crate::Position) spells it.
+    pub fn position(&self) -> String {
+        format!("{}:{}", self.seq, self.hash)
+    }
 }
 
 /// Records being shown, in order. Ends after the first error.

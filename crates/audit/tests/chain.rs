@@ -192,7 +192,7 @@ fn show_starts_and_stops_where_asked() {
     let station = Station::new();
     let mut log = station.open();
     log.append(&(0..10).map(|item| item_event("s-1", item)).collect::<Vec<_>>()).unwrap();
-    let some = shown(&station, Filter { from_seq: 4, limit: Some(3), ..Filter::default() });
+    let some = shown(&station, Filter { after: Some(3), limit: Some(3), ..Filter::default() });
     assert_eq!(some.iter().map(|record| record.seq).collect::<Vec<_>>(), [4, 5, 6]);
 }
 

@@ -5,9 +5,11 @@
 
 use crate::control::{self, Said};
 use crate::fault::StationFault;
-use audit::{AuditError, AuditLog, Event, Position};
+use crate::station::{make_private, station_name};
+use audit::{AuditError, AuditLog, Clock, Entropy, Event, Position, StationKey};
 use serde_json::Value;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -52,7 +54,48 @@ pub struct Recorder {
 /// Who acts where no person does: this program.
 pub const STATION: &str = "station";
 
+/// Who writes: the key and the name that stand in every record and release.
+pub(crate) struct Identity {
+    pub(crate) key: Arc<StationKey>,
+    pub(crate) name: String,
+}
+
+impl Identity {
+    /// Loads the station's key, or makes it at the first start.
+    pub(crate) fn load(state: &Path, entropy: &dyn Entropy) -> Result<Self, StationFault> {
+        make_private(state)?;
+        let key = Arc::new(StationKey::load_or_create(state, entropy)?);
+        let name = station_name(&key.public_key());
+        Ok(Self { key, name })
+    }
+}
+
 impl Recorder {
+    /// Opens the chain of the state directory `state` alone, without engines, workers and stores: for commands that decide or
+    /// delete and must be on record. When another program holds the chain, it is handed the events.
+    ///
+    /// # Errors
+    /// When the chain cannot be opened, or its holder does not answer.
+    pub fn open(state: &Path, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Result<Self, StationFault> {
+        let identity = Identity::load(state, entropy.as_ref())?;
+        Self::open_as(&identity, state, clock, entropy)
+    }
+
+    /// The same for a station that needs its identity for more.
+    pub(crate) fn open_as(
+        identity: &Identity,
+        state: &Path,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StationFault> {
+        match AuditLog::open(state, &identity.name, Arc::clone(&identity.key), clock, entropy) {
+            Ok(log) => Self::start(log, state),
+            // Somebody else is the one writer; what happens here is handed over there.
+            Err(AuditError::Locked { .. }) => Self::through(state),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Writes to a chain that this program holds, and for others: over the socket in the state directory `state`.
     ///
     /// # Errors

@@ -2,9 +2,9 @@
 
 use crate::confinement;
 use crate::fault::StationFault;
-use crate::record::Recorder;
+use crate::record::{Identity, Recorder};
 use crate::transition::{Transition, Transitions};
-use audit::{AuditError, AuditLog, Clock, Entropy, PublicKey, StationKey, events};
+use audit::{Clock, Entropy, PublicKey, StationKey, events};
 use model::report::Confinement;
 use model::{DeviceRecord, Digest, FormatTable, Policy};
 use scan::{ClamAv, ClamdAddress, Engine, HashList};
@@ -102,15 +102,9 @@ impl Station {
         transitions: Arc<dyn Transitions>,
     ) -> Result<Self, StationFault> {
         let paths = StatePaths::new(state);
-        make_private(state)?;
-        let key = Arc::new(StationKey::load_or_create(state, entropy.as_ref())?);
-        let name = station_name(&key.public_key());
-        let recorder = match AuditLog::open(state, &name, Arc::clone(&key), Arc::clone(&clock), Arc::clone(&entropy)) {
-            Ok(log) => Recorder::start(log, state)?,
-            // Somebody else is the one writer; what happens here is handed over there.
-            Err(AuditError::Locked { .. }) => Recorder::through(state)?,
-            Err(error) => return Err(error.into()),
-        };
+        let identity = Identity::load(state, entropy.as_ref())?;
+        let recorder = Recorder::open_as(&identity, state, Arc::clone(&clock), Arc::clone(&entropy))?;
+        let Identity { key, name } = identity;
         transitions.reached(Transition::ChainOpened);
         let reviewers = match Reviewers::load(&paths.reviewers()) {
             Err(spool::ReviewerError::Absent { .. }) => Reviewers::create_first(&paths.reviewers(), &paths.first_identity())?,
@@ -186,7 +180,7 @@ impl Station {
     }
 }
 
-fn make_private(dir: &Path) -> Result<(), StationFault> {
+pub(crate) fn make_private(dir: &Path) -> Result<(), StationFault> {
     use std::os::unix::fs::DirBuilderExt as _;
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir);
     made.map_err(|source| StationFault::State { path: dir.into(), source })
