@@ -119,7 +119,7 @@ impl Recorder {
     }
 
     /// Whether this program holds the chain itself.
-    pub(crate) const fn holds_chain(&self) -> bool {
+    pub const fn holds_chain(&self) -> bool {
         self.serving.is_some()
     }
 

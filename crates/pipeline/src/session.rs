@@ -3,6 +3,7 @@
 use crate::fault::StationFault;
 use crate::journal::Journal;
 use crate::line::{Ended, Line};
+use crate::metrics::Timed;
 use crate::names::{Mapped, Names};
 use crate::progress::Progress;
 use crate::reading::{Reading, SourceKind, Stopped, kind_of_source};
@@ -69,6 +70,12 @@ enum Accounted {
 /// [`StationFault`]: nothing unverified was released, holds made so far stay, and the audit chain says the session was
 /// voided.
 pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
+    let ended = run(station, order, progress).await;
+    station.metrics.session_ended(&ended);
+    ended
+}
+
+async fn run(station: &Station, order: &Order, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
     let engines = match station.engines().await {
         Ok(engines) => Arc::new(engines),
         Err(fault) => {
@@ -181,6 +188,7 @@ impl<'a> Session<'a> {
             spool: Arc::clone(&spool),
             yara: yara.clone(),
             transitions: Arc::clone(&station.transitions),
+            metrics: Arc::clone(&station.metrics),
         };
         let (sender, unpacked) = mpsc::unbounded_channel();
         let verify = Verify { shared: shared.clone(), engines: Arc::clone(&engines) };
@@ -270,7 +278,8 @@ impl<'a> Session<'a> {
             return Err(StationFault::MediumGone { source_path: self.medium.source.clone(), found: self.found });
         }
         self.progress.releasing();
-        self.close().await
+        let metrics = Arc::clone(&self.station.metrics);
+        metrics.timed(Timed::Release, self.close()).await
     }
 
     /// Reads and processes until nothing is left: reader ended, queues empty, no item on the line.

@@ -80,7 +80,7 @@ impl Queue {
         if extent.is_empty() {
             return if self.taken == Position::START { Ok(None) } else { Err(SiemError::OtherChain { taken: self.taken }) };
         }
-        let mut reading = audit::show(&self.state, Filter { from_seq: self.taken.seq, ..Filter::default() })?;
+        let mut reading = audit::show(&self.state, Filter { after: self.taken.seq.checked_sub(1), ..Filter::default() })?;
         let known = self.taken == Position::START || {
             let found = reading.next().transpose()?;
             found.as_ref().and_then(position_of) == Some(self.taken)

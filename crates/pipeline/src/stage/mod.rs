@@ -15,6 +15,7 @@ pub(crate) use strip::Strip;
 pub(crate) use verify::Verify;
 
 use crate::fault::StationFault;
+use crate::metrics::Metrics;
 use crate::station::Settings;
 use crate::transition::Transitions;
 use crate::workers::{InspectorPool, Trouble};
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) spool: Arc<Spool>,
     pub(crate) yara: EngineStamp,
     pub(crate) transitions: Arc<dyn Transitions>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Shared {

@@ -3,9 +3,11 @@
 mod doctor;
 mod look;
 mod media;
+mod metrics;
 mod process;
 mod rules;
 mod secrets;
+mod siem;
 mod watch;
 mod wipe;
 
@@ -39,6 +41,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Media(what) => media::run(what),
         Command::Watch(wanted) => watch::run(wanted),
         Command::Doctor(what) => doctor::run(what),
+        Command::Siem(what) => siem::run(what),
+        Command::Metrics(what) => metrics::print(what),
     }
 }
 

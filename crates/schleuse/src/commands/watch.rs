@@ -1,6 +1,6 @@
 //! `schleuse watch`: a session for every admitted medium, several at once, in one supervisor.
 
-use super::{media, process};
+use super::{media, metrics, process, siem};
 use crate::cli::Watch as Wanted;
 use crate::device::{self, DeviceRefused, SYSFS};
 use crate::settings;
@@ -32,14 +32,20 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
     let watcher = std::thread::spawn(move || send_changes(&stop, &sender, &ready));
     // Before anything is made: without udevd there is nothing to do.
     begun.recv().context("the watch ended")??;
+    let forwarding = siem::start(&state, &policy)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let ended = runtime.block_on(async {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
         let station = Station::open(&state, worker, settings, wanted.clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
         process::warn_of_first_identity(&station);
         let release_to = std::path::absolute(&wanted.release_to)?;
-        let lock = Lock { station: Arc::new(station), policy, mountd, release_to, as_json: wanted.state.json };
-        lock.run(&mut changes).await
+        let station = Arc::new(station);
+        let source = metrics::Source { station: Arc::clone(&station), state: state.clone(), counts: metrics::counts(forwarding.as_ref()) };
+        let figures = metrics::serve(source, wanted.metrics_listen).await?;
+        let lock = Lock { station, policy, mountd, release_to, as_json: wanted.state.json };
+        let ended = lock.run(&mut changes).await;
+        figures.end().await;
+        ended
     });
     drop(held);
     // It ends as its pipe closes.
