@@ -4,6 +4,7 @@
 //! [`lies`].
 
 pub mod clamd;
+pub mod collector;
 pub mod expected;
 pub mod fake_clamd;
 pub mod fault;
@@ -11,6 +12,7 @@ pub mod kill;
 pub mod lies;
 pub mod loops;
 pub mod processes;
+pub mod prometheus;
 pub mod relay;
 pub mod released;
 pub mod stick;
