@@ -8,11 +8,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use std::io::{ErrorKind, Read};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -36,6 +36,8 @@ pub struct Collector {
     ending: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
     datagrams: bool,
+    /// The connection it listens to.
+    connection: Arc<Mutex<Option<TcpStream>>>,
 }
 
 impl Collector {
@@ -73,7 +75,7 @@ impl Collector {
                 let _ = sender.send(Heard::Message(datagram[..size].to_vec()));
             }
         });
-        Ok(Self { address, heard, ending, thread: Some(thread), datagrams: true })
+        Ok(Self { address, heard, ending, thread: Some(thread), datagrams: true, connection: Arc::default() })
     }
 
     fn streams(address: Option<SocketAddr>, tls: Option<Arc<ServerConfig>>) -> Result<Self> {
@@ -82,16 +84,19 @@ impl Collector {
         let (sender, heard) = channel();
         let ending = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&ending);
+        let connection: Arc<Mutex<Option<TcpStream>>> = Arc::default();
+        let current = Arc::clone(&connection);
         // One connection after the other: what they bring stays in order.
         let thread = std::thread::spawn(move || {
             while let Ok((stream, _from)) = listener.accept()
                 && !ended.load(Ordering::SeqCst)
             {
+                *current.lock().unwrap_or_else(PoisonError::into_inner) = stream.try_clone().ok();
                 let why = converse(stream, tls.as_ref(), &sender).err();
                 let _ = sender.send(Heard::Closed(why.map(|error| format!("{error:#}"))));
             }
         });
-        Ok(Self { address, heard, ending, thread: Some(thread), datagrams: false })
+        Ok(Self { address, heard, ending, thread: Some(thread), datagrams: false, connection })
     }
 
     /// Where it listens.
@@ -144,7 +149,10 @@ impl Collector {
 impl Drop for Collector {
     fn drop(&mut self) {
         self.ending.store(true, Ordering::SeqCst);
-        // Wakes the thread.
+        // Wakes the thread, wherever it waits.
+        if let Some(connection) = self.connection.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
         if self.datagrams {
             let _ = UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.send_to(b"", self.address));
         } else {

@@ -110,7 +110,8 @@ fn state(text: &mut String, figures: &Figures) {
     for hold in &figures.holds {
         holds.sample(&[("class", hold.class), ("state", hold.state)], hold.count);
     }
-    let mut queues = Family::begin(text, "schleuse_queue_depth", "gauge", "What waits: open sessions, releases, records for the collector.");
+    let mut queues =
+        Family::begin(text, "schleuse_queue_depth", "gauge", "What waits: open sessions, releases, records for the collector.");
     for (queue, depth) in &figures.queues {
         queues.sample(&[("queue", queue)], depth);
     }
