@@ -5,6 +5,7 @@
 
 pub mod again;
 pub mod clamd;
+pub mod collector;
 pub mod expected;
 pub mod fake_clamd;
 pub mod fault;
@@ -12,6 +13,7 @@ pub mod kill;
 pub mod lies;
 pub mod loops;
 pub mod processes;
+pub mod prometheus;
 pub mod relay;
 pub mod released;
 pub mod review;

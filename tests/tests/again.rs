@@ -55,7 +55,7 @@ impl Bench {
         let order = self.order(record, record, secret)?;
         let finished = again(&self.scratch, &self.clamd, order, &original(&self.scratch.state(), &record.hold)?)??;
         let report = finished.report;
-        ensure!(finished.folder == folder(&self.scratch, &report), "{}", finished.folder.display());
+        ensure!(finished.place == folder(&self.scratch, &report).to_string_lossy(), "{}", finished.place);
         check_release(&self.scratch, &report)?;
         ensure!((report.medium.kind.as_str(), &report.medium.source) == ("hold", &record.hold), "{:?}", report.medium);
         let exception = report.exception.as_ref().context("no exception in the report")?;
@@ -68,7 +68,7 @@ impl Bench {
     fn order(&self, record: &HoldRecord, exception_for: &HoldRecord, secret: Option<&str>) -> Result<Again> {
         let exception = granted(exception_for)?;
         let secret = secret.map(password).transpose()?;
-        Ok(Again { record: record.clone(), exception, password: secret, release_to: self.scratch.release() })
+        Ok(Again { record: record.clone(), exception, password: secret, release_to: self.scratch.release().into() })
     }
 
     /// Payloads of the records of this event.

@@ -10,6 +10,7 @@ mod encode;
 pub mod fault;
 pub mod journal;
 pub mod line;
+pub mod metrics;
 mod names;
 mod outbox;
 pub mod progress;

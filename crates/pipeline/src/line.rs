@@ -6,6 +6,7 @@
 //! ```
 
 use crate::fault::StationFault;
+use crate::metrics::{Metrics, Timed};
 use crate::stage::{Convert, Decide, Identify, Scan, Strip};
 use crate::transition::{Transition, Transitions};
 use model::Item;
@@ -55,15 +56,19 @@ macro_rules! advance {
 impl Line {
     /// Takes one item from the spool to its end.
     pub(crate) async fn run(&self, item: Item<Spooled>) -> Result<Ended, StationFault> {
-        let item = advance!(self.identify.run(item));
+        let item = advance!(self.metrics().timed(Timed::Identify, self.identify.run(item)));
         self.transitions.reached(Transition::Identified);
-        let item = advance!(self.scan.run(item));
+        let item = advance!(self.metrics().timed(Timed::Scan, self.scan.run(item)));
         self.transitions.reached(Transition::Scanned);
-        let item = advance!(self.decide.run(item));
+        let item = advance!(self.metrics().timed(Timed::Decide, self.decide.run(item)));
         self.transitions.reached(Transition::Decided);
-        let item = advance!(self.strip.run(item));
+        let item = advance!(self.metrics().timed(Timed::Strip, self.strip.run(item)));
         self.transitions.reached(Transition::Stripped);
         let item = advance!(self.convert.run(item));
         Ok(Ended::Sanitised(item))
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.convert.shared.metrics
     }
 }

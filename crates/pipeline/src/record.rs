@@ -110,7 +110,7 @@ impl Recorder {
     }
 
     /// Whether this program held the chain itself when it began.
-    pub(crate) const fn holds_chain(&self) -> bool {
+    pub const fn holds_chain(&self) -> bool {
         self.holds_chain
     }
 

@@ -3,6 +3,7 @@
 use crate::fault::StationFault;
 use crate::journal::Journal;
 use crate::line::{Ended, Line};
+use crate::metrics::Timed;
 use crate::names::{Mapped, Names};
 use crate::outbox::ReleaseTo;
 use crate::progress::Progress;
@@ -83,12 +84,13 @@ struct Source<'a> {
     again: Option<AgainContent<'a>>,
 }
 
-async fn carry_out(
-    station: &Station,
-    order: &Order,
-    mut source: Source<'_>,
-    progress: Arc<dyn Progress>,
-) -> Result<Finished, StationFault> {
+async fn carry_out(station: &Station, order: &Order, source: Source<'_>, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
+    let ended = run(station, order, source, progress).await;
+    station.metrics.session_ended(&ended);
+    ended
+}
+
+async fn run(station: &Station, order: &Order, mut source: Source<'_>, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
     let engines = match station.engines().await {
         Ok(engines) => Arc::new(engines),
         Err(fault) => {
@@ -299,7 +301,8 @@ impl<'a> Session<'a> {
         }
         self.note_reprocessed();
         self.progress.releasing();
-        self.close().await
+        let metrics = Arc::clone(&self.station.metrics);
+        metrics.timed(Timed::Release, self.close()).await
     }
 
     /// Reads and processes until nothing is left: reader ended, queues empty, no item on the line.

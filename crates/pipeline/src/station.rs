@@ -2,6 +2,7 @@
 
 use crate::confinement;
 use crate::fault::StationFault;
+use crate::metrics::Metrics;
 use crate::record::{Identity, Recorder};
 use crate::transition::{Transition, Transitions};
 use audit::{Clock, Entropy, PublicKey, StationKey, events};
@@ -82,6 +83,7 @@ pub struct Station {
     pub(crate) clamd: ClamdAddress,
     pub(crate) confinement: Confinement,
     pub(crate) transitions: Arc<dyn Transitions>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl std::fmt::Debug for Station {
@@ -123,7 +125,9 @@ impl Station {
                 return Err(fault);
             }
         };
-        let station = Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd, confinement, transitions };
+        let metrics = Arc::new(Metrics::new(clock.now_unix_ms()));
+        let station =
+            Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd, confinement, transitions, metrics };
         station.recorder.note(
             None,
             events::STATION_START,
@@ -152,6 +156,11 @@ impl Station {
     /// was there.
     pub fn first_identity(&self) -> PathBuf {
         self.paths.first_identity()
+    }
+
+    /// What happened since this start, in figures.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     /// The way to the audit chain.

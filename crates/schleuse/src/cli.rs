@@ -5,6 +5,7 @@ mod keys;
 
 pub use audit::{Audit, Erase, Verify, Which};
 pub use keys::Keys;
+pub mod operations;
 mod quarantine;
 mod retention;
 mod reviewer;
@@ -14,6 +15,7 @@ pub use retention::{DueNow, Retention};
 pub use reviewer::{Create, Reviewer};
 
 use clap::{Args, Parser, Subcommand};
+use operations::{Metrics, Siem};
 use scan::ClamdAddress;
 use std::path::PathBuf;
 
@@ -118,6 +120,11 @@ pub enum Command {
     Rules(Rules),
     /// Say what is wrong with this station and how to mend it.
     Doctor(Doctor),
+    /// Forward the audit chain to the syslog collector.
+    #[command(subcommand)]
+    Siem(Siem),
+    /// Print the figures for Prometheus as they were last written.
+    Metrics(Metrics),
 }
 
 #[derive(Debug, Args)]
@@ -156,6 +163,9 @@ pub struct Watch {
     /// The ClamAV daemon: auto, unix:PATH or tcp:HOST:PORT.
     #[arg(long, value_name = "ADDRESS", default_value = "auto")]
     pub clamd: ClamdAddress,
+    /// Serve figures for Prometheus at http://ADDRESS:PORT/metrics; without encryption, so give a loopback address.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<std::net::SocketAddr>,
     #[command(flatten)]
     pub policy: PolicyFile,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use super::{Shared, conversion_finding, hold_for_trouble, listed, own_removed};
 use crate::encode;
 use crate::fault::StationFault;
 use crate::line::Stage;
+use crate::metrics::Timed;
 use crate::transition::Transition;
 use crate::workers::{self, Inspector, Member, PageIn, Spent, Trouble};
 use flatpdf::writer::{Body, Document, Page, Raster, Settings as PageSettings, TextRun, encode_page};
@@ -52,11 +53,12 @@ impl Stage for Convert {
     async fn run(&self, mut item: Item<Cleared>) -> Result<Step<Sanitised>, StationFault> {
         let format = item.format();
         if item.action() == Action::Unpack {
-            return self.unpack(item).await;
+            return self.shared.metrics.timed(Timed::Convert, self.unpack(item)).await;
         }
         let content = self.shared.spool.file(item.content(), item.size_bytes());
         let password = self.shared.password(&item);
-        let made = self.shared.blocking(move |shared| make(shared, &content, format, password)).await;
+        let made = self.shared.blocking(move |shared| make(shared, &content, format, password));
+        let made = self.shared.metrics.timed(Timed::Convert, made).await;
         let made = match made {
             Ok(made) => made,
             Err(trouble) => return hold_for_trouble(item, trouble, Some(format)),
@@ -64,7 +66,8 @@ impl Stage for Convert {
         self.shared.transitions.reached(Transition::Converted);
         item.add_findings(made.findings);
         item.add_removed(made.removed);
-        match self.verify.run(&made.bytes, made.kind, made.pages, made.extension).await? {
+        let judged = self.verify.run(&made.bytes, made.kind, made.pages, made.extension);
+        match self.shared.metrics.timed(Timed::Verify, judged).await? {
             Ok(artefact) => {
                 self.shared.transitions.reached(Transition::Verified);
                 Ok(Step::Advance(item.sanitised(vec![artefact])))

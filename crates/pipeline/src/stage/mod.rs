@@ -17,6 +17,7 @@ pub(crate) use strip::Strip;
 pub(crate) use verify::Verify;
 
 use crate::fault::StationFault;
+use crate::metrics::Metrics;
 use crate::station::{Settings, Station};
 use crate::transition::Transitions;
 use crate::workers::{InspectorPool, Trouble};
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) transitions: Arc<dyn Transitions>,
     /// The exception of a session over a hold.
     pub(crate) granted: Option<Arc<Granted>>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// What reviewers granted, and for which item: no other of the session, not even one of the same content.
@@ -79,7 +81,8 @@ impl Shared {
             signatures: Some(format!("{} rule files, sha256 {}", settings.rules.len(), settings.policy_sha256.hex())),
         };
         let (worker, inspectors, transitions) = (station.worker.clone(), Arc::new(inspectors), Arc::clone(&station.transitions));
-        Ok(Self { settings, worker, inspectors, spool, yara, transitions, granted })
+        let metrics = Arc::clone(&station.metrics);
+        Ok(Self { settings, worker, inspectors, spool, yara, transitions, granted, metrics })
     }
 
     /// What was granted for this item.

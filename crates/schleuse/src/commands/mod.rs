@@ -6,6 +6,7 @@ mod doctor;
 mod keys;
 mod look;
 mod media;
+mod metrics;
 mod process;
 mod quarantine;
 mod release;
@@ -14,6 +15,7 @@ mod retro;
 mod reviewer;
 mod rules;
 mod secrets;
+mod siem;
 mod watch;
 mod wipe;
 
@@ -57,6 +59,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Media(what) => media::run(what),
         Command::Watch(wanted) => watch::run(wanted),
         Command::Doctor(what) => doctor::run(what),
+        Command::Siem(what) => siem::run(what),
+        Command::Metrics(what) => metrics::print(what),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `schleuse process`.
 
-use super::{WAITING, print_json, secrets};
+use super::{WAITING, metrics, print_json, secrets, siem};
 use crate::cli::Process;
 use crate::destination::{self, Destination};
 use crate::device;
@@ -31,6 +31,7 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
         None => None,
     };
     let progress: Arc<dyn Progress> = if order.state.json { Arc::new(Quiet) } else { terminal::progress() };
+    let forwarding = siem::start(&state, &policy)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let finished = runtime.block_on(async {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
@@ -43,7 +44,9 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
         if let Some((facts, mountd)) = device {
             job.device = Some(device::admit(&station, &policy, facts, &mountd).await?);
         }
-        Ok::<_, anyhow::Error>(pipeline::process(&station, &job, progress).await?)
+        let ended = pipeline::process(&station, &job, progress).await;
+        metrics::write(&station, &state, forwarding.as_ref()).await;
+        Ok::<_, anyhow::Error>(ended?)
     })?;
     if let Some(peak_kib) = peak_memory_kib() {
         tracing::info!(peak_kib, "peak memory of the supervisor");

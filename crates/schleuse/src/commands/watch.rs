@@ -1,6 +1,6 @@
 //! `schleuse watch`: a session for every admitted medium, several at once, in one supervisor.
 
-use super::{media, process};
+use super::{media, metrics, process, siem};
 use crate::cli::Watch as Wanted;
 use crate::destination::{self, Destination};
 use crate::device::{self, DeviceRefused, SYSFS};
@@ -34,6 +34,7 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
     let watcher = std::thread::spawn(move || send_changes(&stop, &sender, &ready));
     // Before anything is made: without udevd there is nothing to do.
     begun.recv().context("the watch ended")??;
+    let forwarding = siem::start(&state, &policy)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
     let ended = runtime.block_on(async {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
@@ -41,8 +42,13 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
         process::warn_of_first_identity(&station);
         let given = &wanted.destination;
         let chosen = destination::choose(&station, &policy.release, given.release_to.as_deref(), given.owner.as_deref()).await?;
-        let lock = Lock { station: Arc::new(station), policy, mountd, destination: chosen, as_json: wanted.state.json };
-        lock.run(&mut changes).await
+        let station = Arc::new(station);
+        let source = metrics::Source { station: Arc::clone(&station), state: state.clone(), counts: metrics::counts(forwarding.as_ref()) };
+        let figures = metrics::serve(source, wanted.metrics_listen).await?;
+        let lock = Lock { station, policy, mountd, destination: chosen, as_json: wanted.state.json };
+        let ended = lock.run(&mut changes).await;
+        figures.end().await;
+        ended
     });
     drop(held);
     // It ends as its pipe closes.
