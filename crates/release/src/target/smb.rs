@@ -74,7 +74,9 @@ impl Smb {
         // Its quoting knows no escapes, and it expands wildcards.
         let meant = |c: char| c.is_control() || matches!(c, '"' | '\\' | '*' | '?' | '<' | '>' | '|' | ':');
         let climbs = !full.is_empty() && full.split('/').any(|part| matches!(part, "" | "." | ".."));
-        if full.contains(meant) || climbs {
+        // Two of them, a command and quotes fit a line.
+        let too_long = full.len() > client::MAX_LINE_BYTES / 2 - 100;
+        if full.contains(meant) || climbs || too_long {
             return Err(TargetError::refused(&self.place, path, "a share cannot have such a name"));
         }
         Ok(full.replace('/', "\\"))

@@ -1,4 +1,7 @@
-//! One `smbclient`, talked to over pipes: a command on its standard input, its answer on its standard error.
+//! One `smbclient`: a command on its standard input, its answer on its standard error.
+//!
+//! It waits for the descriptor before it reads a line, and forgets the lines it has read along with that one. So its input is
+//! a socket that keeps messages apart (`SOCK_SEQPACKET`), of which one read takes one.
 //!
 //! Its commands end where an unknown word after them is complained about: that word is another one each time.
 
@@ -6,11 +9,12 @@ use super::Share;
 use crate::process::{Running, program, timespec};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::net::{AddressFamily, SendFlags, SocketFlags, SocketType, send, socketpair};
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::Path;
-use std::process::{ChildStderr, ChildStdin, Stdio};
+use std::process::{ChildStderr, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -19,6 +23,8 @@ const PROGRAM: &str = "/usr/bin/smbclient";
 pub(super) const INCOMING: &str = "incoming";
 /// The link to the file that is sent.
 const OUTGOING: &str = "outgoing";
+/// BOUND: it reads this much at once (the block of a socket), and forgets the rest of a longer line.
+pub(super) const MAX_LINE_BYTES: usize = 4_000;
 /// BOUND: An answer is a listing of one folder at most; 16 MiB are 200,000 names.
 const MAX_ANSWER_BYTES: usize = 16 << 20;
 
@@ -46,7 +52,7 @@ impl From<io::Error> for Trouble {
 #[derive(Debug)]
 pub(super) struct Client {
     _running: Running,
-    orders: ChildStdin,
+    orders: OwnedFd,
     answers: ChildStderr,
     asked: u64,
     /// Its working folder, where nothing has a foreign name.
@@ -64,9 +70,10 @@ impl Client {
         command.arg("--authentication-file").arg(&share.credentials).arg("--configfile").arg(folder.path().join("smb.conf"));
         command.args(["--client-protection=encrypt", "--stderr", "--quiet", "--debuglevel=0"]);
         command.arg("--timeout").arg(stall.as_secs().to_string());
-        command.current_dir(folder.path()).stdin(Stdio::piped()).stdout(Stdio::null());
+        let (orders, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(io::Error::from)?;
+        command.current_dir(folder.path()).stdin(Stdio::from(theirs)).stdout(Stdio::null());
         let mut running = Running(command.spawn()?);
-        let (Some(orders), Some(answers)) = (running.0.stdin.take(), running.0.stderr.take()) else {
+        let Some(answers) = running.0.stderr.take() else {
             return Err(Trouble::Local(io::ErrorKind::BrokenPipe.into()));
         };
         let mut client = Self { _running: running, orders, answers, asked: 0, folder };
@@ -91,9 +98,11 @@ impl Client {
         let word = format!("xqend{}", self.asked);
         let end = format!("{word}: command not found");
         let mut incoming = self.incoming(sink.is_some())?;
-        if self.orders.write_all(format!("{command}\n{word}\n").as_bytes()).is_err() {
-            // It has ended; its last words say why.
-            return self.last_words(limit);
+        for line in [command, &word] {
+            if send(&self.orders, format!("{line}\n").as_bytes(), SendFlags::NOSIGNAL).is_err() {
+                // It has ended; its last words say why.
+                return self.last_words(limit);
+            }
         }
         let mut answer = Vec::new();
         loop {
