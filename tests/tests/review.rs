@@ -240,7 +240,10 @@ fn an_identity_is_protected_by_its_passphrase_and_a_wrong_one_is_on_record() -> 
     let identity = review.identity("dora");
     let create = |input: &str| {
         let mut create = command(program("schleuse")?);
-        create.args(["reviewer", "create", "dora", "--passphrase-stdin", "--identity"]).arg(&identity);
+        // By its bare name, as a person does it.
+        create
+            .args(["reviewer", "create", "dora", "--passphrase-stdin", "--identity", "dora"])
+            .current_dir(review.scratch.path("reviewers"));
         run_with(&mut create, input)
     };
     ensure!(create("vier Worte und ein Fisch\n")?.status == 0);

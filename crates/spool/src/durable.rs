@@ -20,7 +20,11 @@ pub fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// Any of create, write, fsync and rename.
 pub(crate) fn write_by_rename(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let dir = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    // A bare name lies in the working directory.
+    let dir = match path.parent().ok_or(io::ErrorKind::InvalidInput)? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        dir => dir,
+    };
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(path.file_name().ok_or(io::ErrorKind::InvalidInput)?);
     let partial = dir.join(hidden).with_added_extension("partial");

@@ -187,7 +187,10 @@ impl Reviewers {
     }
 
     /// Reads one `NAME.pub`.
-    fn read(path: &Path) -> Result<Reviewer, ReviewerError> {
+    ///
+    /// # Errors
+    /// When it cannot be read, or is none.
+    pub fn read(path: &Path) -> Result<Reviewer, ReviewerError> {
         let name = path.file_stem().and_then(|stem| stem.to_str()).filter(|name| is_reviewer_name(name));
         let name = name.ok_or_else(|| ReviewerError::Name { path: path.into() })?;
         let text = fs::read_to_string(path).map_err(|source| ReviewerError::Read { path: path.into(), source })?;

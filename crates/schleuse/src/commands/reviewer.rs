@@ -86,6 +86,9 @@ fn shown(reviewer: &Reviewer) -> serde_json::Value {
 
 async fn add(file: &Path, policy: &PolicyFile, state: &State) -> anyhow::Result<u8> {
     let dir = StatePaths::new(&settings::state_dir(state.state.as_deref())?).reviewers();
+    if let Err(error @ ReviewerError::Read { .. }) = Reviewers::read(file) {
+        return Err(ConfigurationError(error.to_string()).into());
+    }
     // A station that has no key yet would make one by itself as it opens; so the first key is registered before.
     let early = matches!(Reviewers::load(&dir), Err(ReviewerError::Absent { .. })).then(|| Reviewers::add(&dir, file));
     let desk = Desk::open(policy, state, ClamdAddress::Auto).await?;
