@@ -7,10 +7,9 @@ use crate::names::{Mapped, Names};
 use crate::progress::Progress;
 use crate::reading::{Reading, SourceKind, Stopped, kind_of_source};
 use crate::source::DeviceSource;
-use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify};
+use crate::stage::{Shared, Unpacked};
 use crate::station::Station;
 use crate::transition::Transition;
-use crate::workers::InspectorPool;
 use audit::events;
 use budget::{Reached, SessionBudget};
 use holding::Holding;
@@ -23,7 +22,7 @@ use serde_json::json;
 use spool::Spool;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use wire::Secret;
@@ -69,15 +68,7 @@ enum Accounted {
 /// [`StationFault`]: nothing unverified was released, holds made so far stay, and the audit chain says the session was
 /// voided.
 pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
-    let engines = match station.engines().await {
-        Ok(engines) => Arc::new(engines),
-        Err(fault) => {
-            // There is no session yet; the station's own record says why none began.
-            station.recorder.note(None, events::STATION_FAULT, json!({ "fault": fault.to_string() }));
-            station.recorder.flush().await?;
-            return Err(fault);
-        }
-    };
+    let engines = station.intake().await?;
     let (kind, size_bytes) = kind_of_source(order)?;
     let session = new_session_id(station)?;
     let sessions = station.paths.sessions();
@@ -163,35 +154,8 @@ impl<'a> Session<'a> {
     ) -> Result<Self, StationFault> {
         let settings = Arc::clone(&station.settings);
         let spool = Arc::new(Spool::create(&station.paths.spool(), &id, settings.policy.session.max_spool_bytes)?);
-        let inspectors = InspectorPool::new(station.worker.clone(), Arc::clone(&settings.rules), &settings.policy);
-        // Started now, so that rules that do not compile stop the session before anything is read.
-        inspectors.with(0, |_| Ok(())).map_err(|trouble| match trouble {
-            crate::workers::Trouble::Station(fault) => fault,
-            other => StationFault::RulesNotLoaded { what: other.to_string() },
-        })?;
-        let yara = EngineStamp {
-            name: "yara".into(),
-            version: "4.5.5".into(),
-            signatures: Some(format!("{} rule files, sha256 {}", settings.rules.len(), settings.policy_sha256.hex())),
-        };
-        let shared = Shared {
-            settings,
-            worker: station.worker.clone(),
-            inspectors: Arc::new(inspectors),
-            spool: Arc::clone(&spool),
-            yara: yara.clone(),
-            transitions: Arc::clone(&station.transitions),
-        };
-        let (sender, unpacked) = mpsc::unbounded_channel();
-        let verify = Verify { shared: shared.clone(), engines: Arc::clone(&engines) };
-        let line = Line {
-            identify: Identify(shared.clone()),
-            scan: Scan { shared: shared.clone(), engines: Arc::clone(&engines) },
-            decide: Decide(shared.clone()),
-            strip: Strip(shared.clone()),
-            convert: Convert { shared: shared.clone(), verify, unpacked: sender, spent: Mutex::default() },
-            transitions: Arc::clone(&station.transitions),
-        };
+        let shared = Shared::open(settings, station.worker.clone(), Arc::clone(&spool), Arc::clone(&station.transitions))?;
+        let (line, unpacked) = Line::of(&shared, &engines);
         let shown = model::escape_text(&order.source.to_string_lossy());
         let medium = Medium {
             kind: kind.as_str().into(),
@@ -201,7 +165,7 @@ impl<'a> Session<'a> {
             volumes: Vec::new(),
         };
         let mut stamps: Vec<EngineStamp> = engines.iter().map(|e| e.stamp().clone()).collect();
-        stamps.extend([yara, EngineStamp::own()]);
+        stamps.extend([shared.yara.clone(), EngineStamp::own()]);
         let budget = SessionBudget::begin(&station.settings.policy.session);
         let reading = Reading {
             budget: budget.clone(),

@@ -54,6 +54,10 @@ impl StatePaths {
     pub fn sessions(&self) -> PathBuf {
         self.root.join("sessions")
     }
+    /// Held by who tries the line.
+    pub fn canary_lock(&self) -> PathBuf {
+        self.root.join("canaries.lock")
+    }
     /// Reviewers' public keys.
     pub fn reviewers(&self) -> PathBuf {
         self.root.join("keys/reviewers")

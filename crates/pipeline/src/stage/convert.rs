@@ -139,7 +139,8 @@ fn make(shared: &Shared, content: &SpoolFile, format: Format) -> Result<Made, Tr
     }
 }
 
-fn render_limits(shared: &Shared) -> RenderLimits {
+/// The policy's bounds of rendering.
+pub(crate) fn render_limits(shared: &Shared) -> RenderLimits {
     let convert = &shared.settings.policy.convert;
     RenderLimits {
         dpi: convert.dpi,

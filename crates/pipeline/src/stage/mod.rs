@@ -7,7 +7,7 @@ mod scan;
 mod strip;
 mod verify;
 
-pub(crate) use convert::{Convert, Unpacked};
+pub(crate) use convert::{Convert, Unpacked, render_limits};
 pub(crate) use decide::Decide;
 pub(crate) use identify::Identify;
 pub(crate) use scan::Scan;
@@ -39,6 +39,30 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// What stages over this spool share. A first inspector is started, so that rules that do not compile stop everything
+    /// before anything is read.
+    ///
+    /// # Errors
+    /// When no inspector takes the rules.
+    pub(crate) fn open(
+        settings: Arc<Settings>,
+        worker: PathBuf,
+        spool: Arc<Spool>,
+        transitions: Arc<dyn Transitions>,
+    ) -> Result<Self, StationFault> {
+        let inspectors = InspectorPool::new(worker.clone(), Arc::clone(&settings.rules), &settings.policy);
+        inspectors.with(0, |_| Ok(())).map_err(|trouble| match trouble {
+            Trouble::Station(fault) => fault,
+            other => StationFault::RulesNotLoaded { what: other.to_string() },
+        })?;
+        let yara = EngineStamp {
+            name: "yara".into(),
+            version: "4.5.5".into(),
+            signatures: Some(format!("{} rule files, sha256 {}", settings.rules.len(), settings.policy_sha256.hex())),
+        };
+        Ok(Self { settings, worker, inspectors: Arc::new(inspectors), spool, yara, transitions })
+    }
+
     /// The spooled content of an item.
     pub(crate) fn content<S: State>(&self, item: &Item<S>) -> SpoolFile {
         self.spool.file(item.digest(), item.size_bytes())
