@@ -74,14 +74,10 @@ impl Known {
             Content::Inert(bytes) => spool.put(&turned(bytes)),
             Content::Plain(text) => spool.put(text.as_bytes()),
             Content::BeyondLimit => {
-                let zeros = vec![0; 1 << 20];
                 let mut writer = spool.writer()?;
                 writer.append(&turned(EICAR))?;
-                // BOUND: scan.clamd_stream_max_bytes is below 4 GiB.
-                while let Some(left) = (policy.scan.clamd_stream_max_bytes + 1).checked_sub(writer.size_bytes()).filter(|left| *left > 0) {
-                    let step = zeros.len().min(usize::try_from(left).unwrap_or(zeros.len()));
-                    writer.append(zeros.get(..step).unwrap_or(&zeros))?;
-                }
+                // BOUND: scan.clamd_stream_max_bytes is below 4 GiB; the zeros take no room on the disk.
+                writer.append_zeros((policy.scan.clamd_stream_max_bytes + 1).saturating_sub(writer.size_bytes()))?;
                 writer.finish()
             }
         }

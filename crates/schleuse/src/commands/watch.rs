@@ -14,9 +14,11 @@ use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 type Changes = Result<Vec<Change>, WatchError>;
 
@@ -37,6 +39,8 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
         let station = Station::open(&state, worker, settings, wanted.clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
         process::warn_of_first_identity(&station);
+        // Before any medium: an intake that does not work must be known before somebody waits for it.
+        station.try_canaries().await?;
         let release_to = std::path::absolute(&wanted.release_to)?;
         let lock = Lock { station: Arc::new(station), policy, mountd, release_to, as_json: wanted.state.json };
         lock.run(&mut changes).await
@@ -81,6 +85,8 @@ impl Lock {
         let mut sessions: JoinSet<(DeviceFacts, anyhow::Result<Finished>)> = JoinSet::new();
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (mut watching, mut failed) = (true, None);
+        let interval = Duration::from_secs(u64::from(self.policy.canary.interval_hours) * 3_600);
+        let mut due = tokio::time::interval_at(Instant::now() + interval, interval);
         while watching || !sessions.is_empty() {
             let done = tokio::select! {
                 Some(joined) = sessions.join_next(), if !sessions.is_empty() => match joined {
@@ -96,6 +102,7 @@ impl Lock {
                         Ok(())
                     }
                 },
+                _ = due.tick(), if watching => self.station.try_canaries().await.map_err(anyhow::Error::from),
                 _ = terminate.recv(), if watching => {
                     watching = false;
                     Ok(())
