@@ -13,9 +13,7 @@ pub const FAULT: i32 = 3;
 /// # Errors
 /// What is wrong with it.
 pub fn check_fault(scratch: &Scratch, source: &Path, clamd: &str, policy: &str, said: &str) -> Result<()> {
-    let file = scratch.path("policy.toml");
-    std::fs::write(&file, policy)?;
-    let ended = run(scratch.process(source, clamd)?.arg("--policy").arg(file))?;
+    let ended = run(&mut scratch.process_under(source, clamd, policy)?)?;
     check_faulted(scratch, &ended, said)
 }
 

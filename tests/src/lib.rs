@@ -23,8 +23,10 @@ pub mod udevd;
 
 use anyhow::{Context as _, Result};
 use model::report::SessionReport;
-use model::{Digest, FormatTable, Policy};
+use model::{FormatTable, Policy};
 use pipeline::Settings;
+use pipeline::canary::{Remembered, Standing};
+use scan::{ClamAv, ClamdAddress, HashList};
 use sha2::{Digest as _, Sha256};
 use std::ffi::OsStr;
 use std::fs;
@@ -141,11 +143,62 @@ impl Scratch {
         Ok(dir)
     }
 
-    /// `schleuse process SOURCE` with this state and release target.
+    /// `schleuse process SOURCE` with this state and release target, on a line that was tried a moment ago.
     ///
     /// # Errors
     /// When the program has not been built.
     pub fn process(&self, source: &Path, clamd: &str) -> Result<Command> {
+        self.canaries_tried(clamd, "")?;
+        self.process_untried(source, clamd)
+    }
+
+    /// [`Scratch::process`] under a policy, which is written as `policy.toml`.
+    ///
+    /// # Errors
+    /// When the program has not been built.
+    pub fn process_under(&self, source: &Path, clamd: &str, policy: &str) -> Result<Command> {
+        std::fs::write(self.path("policy.toml"), policy)?;
+        self.canaries_tried(clamd, if policy.is_empty() { "\n" } else { policy })?;
+        let mut command = self.process_untried(source, clamd)?;
+        command.arg("--policy").arg(self.path("policy.toml"));
+        Ok(command)
+    }
+
+    /// Leaves the memory of a trial in which every canary ended as it must, with the scanner that answers now and this
+    /// policy (the shipped one when it says nothing): a scanner that lies begins to lie after its canaries. Without a scanner,
+    /// or with a policy that cannot be read, nothing is left.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn canaries_tried(&self, clamd: &str, policy: &str) -> Result<()> {
+        self.tried_with(&program("schleuse-worker")?, clamd, policy)
+    }
+
+    /// [`Scratch::canaries_tried`] with another worker program.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn tried_with(&self, worker: &Path, clamd: &str, policy: &str) -> Result<()> {
+        use audit::Clock as _;
+        use std::os::unix::fs::DirBuilderExt as _;
+        let (Ok(address), Ok(settings)) = (clamd.parse::<ClamdAddress>(), settings(policy)) else { return Ok(()) };
+        let now_ms = audit::SystemClock.now_unix_ms();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let Ok(clamav) = runtime.block_on(ClamAv::connect(&address, &settings.policy.scan, now_ms / 1_000)) else { return Ok(()) };
+        let standing = Standing {
+            worker: worker.to_path_buf(),
+            engines: Arc::new(vec![Box::new(HashList::new([])), Box::new(clamav)]),
+            settings: Arc::new(settings),
+        };
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(self.state())?;
+        Ok(Remembered::new(now_ms, None, standing.tested()?).write(&self.state())?)
+    }
+
+    /// `schleuse process SOURCE`, on a line of which nothing is remembered unless an earlier session of this state tried it.
+    ///
+    /// # Errors
+    /// When the program has not been built.
+    pub fn process_untried(&self, source: &Path, clamd: &str) -> Result<Command> {
         let mut command = command(program("schleuse")?);
         command.arg("process").arg(source).arg("--release-to").arg(self.release()).arg("--state").arg(self.state());
         command.arg("--clamd").arg(clamd).arg("--report").arg(self.path("report.json"));
@@ -244,10 +297,7 @@ pub fn settings(policy: &str) -> Result<Settings> {
     }
     rules.sort_by(|a, b| a.name.cmp(&b.name));
     let policy = if policy.is_empty() { read("policies/strict.toml")? } else { policy.to_owned() };
-    Ok(Settings {
-        policy: Policy::from_toml(&policy)?,
-        formats: FormatTable::from_toml(&read("formats.toml")?)?,
-        rules: Arc::new(rules),
-        policy_sha256: Digest([0; 32]),
-    })
+    let (policy, formats) = (Policy::from_toml(&policy)?, read("formats.toml")?);
+    let policy_sha256 = Settings::fingerprint(&policy.to_toml()?, &formats, &rules);
+    Ok(Settings { policy, formats: FormatTable::from_toml(&formats)?, rules: Arc::new(rules), policy_sha256 })
 }

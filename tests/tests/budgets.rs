@@ -13,8 +13,7 @@ use testkit::pdf::{PdfBuilder, pdf};
 
 /// Runs a session under a policy and gives its report, which adds up.
 fn session(clamd: &Clamd, scratch: &Scratch, medium: &Path, policy: &str) -> Result<SessionReport> {
-    fs::write(scratch.path("policy.toml"), policy)?;
-    let ended = run(scratch.process(medium, &clamd.address())?.arg("--policy").arg(scratch.path("policy.toml")))?;
+    let ended = run(&mut scratch.process_under(medium, &clamd.address(), policy)?)?;
     ensure!(ended.status == 0 || ended.status == 10, "{policy}: {ended:?}");
     let report = scratch.report()?;
     ensure!(report.totals.reconcile(), "{policy}: {:?}", report.totals);

@@ -32,8 +32,7 @@ fn skipped() -> bool {
 }
 
 fn process(scratch: &Scratch, device: &LoopDevice, policy: &str, clamd: &str) -> Result<Ended> {
-    fs::write(scratch.path("policy.toml"), policy)?;
-    run(scratch.process(&device.node(), clamd)?.arg("--policy").arg(scratch.path("policy.toml")))
+    run(&mut scratch.process_under(&device.node(), clamd, policy)?)
 }
 
 /// An ext4 image with a folder in it.

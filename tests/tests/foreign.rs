@@ -39,8 +39,7 @@ const REMADE: [Format; 13] = [
 fn no_artefact_shares_a_run_of_bytes_with_its_source() -> Result<()> {
     let (clamd, scratch, samples) = (Clamd::start()?, Scratch::new()?, remade_samples()?);
     let medium = scratch.tree("medium", &samples)?;
-    std::fs::write(scratch.path("policy.toml"), OTHER_QUALITY)?;
-    let ended = run(scratch.process(&medium, &clamd.address())?.arg("--policy").arg(scratch.path("policy.toml")))?;
+    let ended = run(&mut scratch.process_under(&medium, &clamd.address(), OTHER_QUALITY)?)?;
     ensure!(matches!(ended.status, 0 | 10), "{ended:?}");
     let report = scratch.report()?;
     let mut compared = 0;

@@ -71,7 +71,10 @@ fn runs_full(place: &str, room_kib: u32, end: &FullEnd) -> Result<()> {
     let (medium, tiny, out) = (medium(&scratch)?, scratch.one_text_file("tiny")?, scratch.path("out"));
     fs::create_dir(&out)?;
     fs::create_dir(scratch.state())?;
-    fs::write(scratch.path("policy.toml"), "[session]\nmin_free_bytes = 0\n[release]\nmin_free_bytes = 0\n")?;
+    fs::write(
+        scratch.path("policy.toml"),
+        "[session]\nmin_free_bytes = 0\n[release]\nmin_free_bytes = 0\n[scan]\nclamd_stream_max_bytes = 8388608\n",
+    )?;
     let mut script = command("unshare");
     script.args(["--mount", "--propagation", "private", "bash", "-c", SCRIPT]);
     script.env("PLACE", scratch.path(place)).env("ROOM", room_kib.to_string()).env("SCHLEUSE", program("schleuse")?);

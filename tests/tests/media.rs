@@ -40,8 +40,7 @@ fn volume() -> Result<(Vec<u8>, Range<u64>)> {
 }
 
 fn session(scratch: &Scratch, clamd: &Clamd, stick: &Stick, policy: &str) -> Result<SessionReport> {
-    fs::write(scratch.path("policy.toml"), policy)?;
-    let ended = run(scratch.process(&stick.image(), &clamd.address())?.arg("--policy").arg(scratch.path("policy.toml")))?;
+    let ended = run(&mut scratch.process_under(&stick.image(), &clamd.address(), policy)?)?;
     ensure!(matches!(ended.status, 0 | 10), "{ended:?}");
     let report = scratch.report()?;
     check_release(scratch, &report)?;
@@ -181,6 +180,7 @@ fn pulled_out_with(
     let Some(stick) = Stick::insert(image, vec![behaviour])? else { return Ok(None) };
     let settings = settings(policy)?;
     fs::create_dir_all(scratch.release())?;
+    scratch.canaries_tried(&clamd.address(), policy)?;
     let device: Arc<dyn DeviceSource> = Arc::new(Pulled(stick.image()));
     let order = Order { source: stick.image(), device: Some(device), release_to: scratch.release().into(), owner: None, keys: Vec::new() };
     let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));

@@ -29,8 +29,7 @@ fn marked_medium(scratch: &Scratch, bytes: usize) -> Result<PathBuf> {
 }
 
 fn session(scratch: &Scratch, medium: &Path, clamd: &str, policy: &str) -> Result<(Ended, SessionReport)> {
-    fs::write(scratch.path("policy.toml"), policy)?;
-    let ended = run(scratch.process(medium, clamd)?.arg("--policy").arg(scratch.path("policy.toml")))?;
+    let ended = run(&mut scratch.process_under(medium, clamd, policy)?)?;
     let report = scratch.report().with_context(|| format!("{ended:?}"))?;
     check_release(scratch, &report)?;
     Ok((ended, report))
@@ -101,14 +100,10 @@ fn another_daemon_in_the_middle_of_a_session_stops_it() -> Result<()> {
 /// Starts a session and waits until the scanner has part of the marked content.
 fn in_the_middle(scratch: &Scratch, relay: &Relay) -> Result<Child> {
     let medium = marked_medium(scratch, LARGE)?;
-    fs::write(
-        scratch.path("policy.toml"),
-        // Patience for the daemon's own start.
-        POLICY.replace("clamd_timeout_seconds = 1", "clamd_timeout_seconds = 5"),
-    )?;
-    let mut command = scratch.process(&medium, &relay.address())?;
-    let child = command.arg("--policy").arg(scratch.path("policy.toml")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let child = child.spawn()?;
+    // Patience for the daemon's own start.
+    let policy = POLICY.replace("clamd_timeout_seconds = 1", "clamd_timeout_seconds = 5");
+    let mut command = scratch.process_under(&medium, &relay.address(), &policy)?;
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     relay.wait_in_the_middle()?;
     Ok(child)
 }

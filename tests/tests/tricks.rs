@@ -18,8 +18,7 @@ fn file(name: &str, bytes: impl Into<Vec<u8>>) -> Sample {
 fn session(scratch: &Scratch, samples: &[Sample], policy: &str) -> Result<SessionReport> {
     let clamd = Clamd::start()?;
     let medium = scratch.tree("medium", samples)?;
-    fs::write(scratch.path("policy.toml"), policy)?;
-    let ended = run(scratch.process(&medium, &clamd.address())?.arg("--policy").arg(scratch.path("policy.toml")))?;
+    let ended = run(&mut scratch.process_under(&medium, &clamd.address(), policy)?)?;
     ensure!(matches!(ended.status, 0 | 10), "{ended:?}");
     let report = scratch.report()?;
     check_release(scratch, &report)?;

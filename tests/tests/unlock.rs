@@ -203,9 +203,8 @@ fn a_derivation_past_the_policy_is_withheld_with_its_number() -> Result<()> {
     let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
     let image =
         luks2(&scratch, &["--pbkdf", "argon2id", "--pbkdf-memory", "8192", "--pbkdf-force-iterations", "4", "--pbkdf-parallel", "1"])?;
-    fs::write(scratch.path("policy.toml"), "[unlock]\nmax_kdf_memory_mib = 7\n")?;
-    let mut command = scratch.process(&image, &clamd.address())?;
-    command.arg("--unlock-stdin").arg("--policy").arg(scratch.path("policy.toml"));
+    let mut command = scratch.process_under(&image, &clamd.address(), "[unlock]\nmax_kdf_memory_mib = 7\n")?;
+    command.arg("--unlock-stdin");
     let (ended, _) = run_with_input(command, PASSWORD.as_bytes())?;
     assert_eq!(ended.status, WITHHELD, "{ended:?}");
     let line = closed(&scratch, &scratch.report()?)?;

@@ -117,7 +117,9 @@ fn session(clamd: &Clamd, scratch: &Scratch, policy: &str, files: &[(String, &st
         fs::write(medium.join(name), content)?;
     }
     fs::write(scratch.path("policy.toml"), policy)?;
-    let honest = scratch.process(&medium, &clamd.address())?;
+    let honest = scratch.process_untried(&medium, &clamd.address())?;
+    // It lies after its canaries.
+    scratch.tried_with(&bin.join("schleuse-worker"), &clamd.address(), policy)?;
     let mut command: Command = e2e::command(bin.join("schleuse"));
     command.args(honest.get_args()).arg("--policy").arg(scratch.path("policy.toml"));
     let ended = run(&mut command)?;

@@ -1,6 +1,7 @@
 //! `cargo xtask …`: what must work on every machine. See `cargo xtask --help`.
 
 mod bench;
+mod canaries;
 mod checks;
 mod clamd;
 mod corpus;
@@ -37,6 +38,8 @@ enum Command {
         #[arg(default_value = "target/samples")]
         dir: PathBuf,
     },
+    /// Write the content the line is tried with at every start into crates/pipeline/src/canary/inert.
+    Canaries,
     /// Run the line (release build) over a folder of documents and print what came of each format.
     Corpus {
         /// The folder; it is only read.
@@ -77,6 +80,7 @@ fn main() -> anyhow::Result<()> {
         Command::Demo => demo::demo(&root),
         Command::Test | Command::Ci => checks::all(&root),
         Command::Samples { dir } => demo::samples(&root, &dir),
+        Command::Canaries => canaries::write(&root),
         Command::Corpus { dir } => corpus::corpus(&root, &dir),
         Command::Bench { dir } => bench::bench(&root, dir.as_deref()),
         Command::Kill { rounds, seed } => kill::kill(&root, rounds, seed),

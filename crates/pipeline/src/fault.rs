@@ -89,6 +89,16 @@ pub enum StationFault {
         /// Where it was looked for.
         path: String,
     },
+    /// Known content did not end as it must: what the line says about foreign content is worth nothing.
+    #[error("intake is stopped: the canary `{which}` was {what}. {cure}. Nothing is processed until every canary ends as it must")]
+    CanaryMissed {
+        /// Which.
+        which: &'static str,
+        /// What became of it.
+        what: String,
+        /// What to do.
+        cure: &'static str,
+    },
     /// The medium as a whole cannot be read.
     #[error("the medium {source_path} cannot be read: {what}")]
     Medium {

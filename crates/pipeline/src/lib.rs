@@ -4,6 +4,7 @@
 //! here parses a foreign format (I6); that is asked of confined workers through [`workers`].
 
 mod alone;
+pub mod canary;
 pub mod confinement;
 mod control;
 mod encode;

@@ -7,11 +7,13 @@
 
 use crate::fault::StationFault;
 use crate::metrics::{Metrics, Timed};
-use crate::stage::{Convert, Decide, Identify, Scan, Strip};
+use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify};
 use crate::transition::{Transition, Transitions};
 use model::Item;
 use model::item::{Held, Sanitised, Spooled, State, Step};
-use std::sync::Arc;
+use scan::Engine;
+use std::sync::{Arc, Mutex};
+use tokio::sync::mpsc::{self, UnboundedReceiver};
 
 /// One stage: takes an item in one state and gives it back in the next, or holds it.
 ///
@@ -54,6 +56,21 @@ macro_rules! advance {
 }
 
 impl Line {
+    /// The stages over these engines, and where members of archives come out.
+    pub(crate) fn of(shared: &Shared, engines: &Arc<Vec<Box<dyn Engine>>>) -> (Self, UnboundedReceiver<Unpacked>) {
+        let (sender, unpacked) = mpsc::unbounded_channel();
+        let verify = Verify { shared: shared.clone(), engines: Arc::clone(engines) };
+        let line = Self {
+            identify: Identify(shared.clone()),
+            scan: Scan { shared: shared.clone(), engines: Arc::clone(engines) },
+            decide: Decide(shared.clone()),
+            strip: Strip(shared.clone()),
+            convert: Convert { shared: shared.clone(), verify, unpacked: sender, spent: Mutex::default() },
+            transitions: Arc::clone(&shared.transitions),
+        };
+        (line, unpacked)
+    }
+
     /// Takes one item from the spool to its end.
     pub(crate) async fn run(&self, item: Item<Spooled>) -> Result<Ended, StationFault> {
         let item = advance!(self.metrics().timed(Timed::Identify, self.identify.run(item)));

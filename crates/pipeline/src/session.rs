@@ -9,7 +9,7 @@ use crate::outbox::ReleaseTo;
 use crate::progress::Progress;
 use crate::reading::{Reading, SourceKind, Stopped, kind_of_source};
 use crate::source::DeviceSource;
-use crate::stage::{Convert, Decide, Identify, Scan, Shared, Strip, Unpacked, Verify, previews};
+use crate::stage::{Shared, Unpacked, previews};
 use crate::station::Station;
 use crate::transition::Transition;
 use again::AgainContent;
@@ -24,7 +24,7 @@ use scan::Engine;
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::task::JoinSet;
 use wire::Secret;
@@ -91,15 +91,7 @@ async fn carry_out(station: &Station, order: &Order, source: Source<'_>, progres
 }
 
 async fn run(station: &Station, order: &Order, mut source: Source<'_>, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
-    let engines = match station.engines().await {
-        Ok(engines) => Arc::new(engines),
-        Err(fault) => {
-            // There is no session yet; the station's own record says why none began.
-            station.recorder.note(None, events::STATION_FAULT, json!({ "fault": fault.to_string() }));
-            station.recorder.flush().await?;
-            return Err(fault);
-        }
-    };
+    let engines = station.intake().await?;
     let session = new_session_id(station)?;
     let sessions = station.paths.sessions();
     let release_inode = match &order.release_to {
@@ -205,16 +197,7 @@ impl<'a> Session<'a> {
         let id = journal.session.clone();
         let granted = source.again.as_ref().map(|again| Arc::clone(&again.granted));
         let shared = Shared::begin(station, &id, granted)?;
-        let (sender, unpacked) = mpsc::unbounded_channel();
-        let verify = Verify { shared: shared.clone(), engines: Arc::clone(&engines) };
-        let line = Line {
-            identify: Identify(shared.clone()),
-            scan: Scan { shared: shared.clone(), engines: Arc::clone(&engines) },
-            decide: Decide(shared.clone()),
-            strip: Strip(shared.clone()),
-            convert: Convert { shared: shared.clone(), verify, unpacked: sender, spent: Mutex::default() },
-            transitions: Arc::clone(&station.transitions),
-        };
+        let (line, unpacked) = Line::of(&shared, &engines);
         let shown = model::escape_text(&order.source.to_string_lossy());
         let medium = Medium {
             kind: source.kind.as_str().into(),

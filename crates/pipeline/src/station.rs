@@ -10,6 +10,7 @@ use model::report::Confinement;
 use model::{DeviceRecord, Digest, FormatTable, Policy};
 use scan::{ClamAv, ClamdAddress, Engine, HashList};
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use spool::{Quarantine, Reviewers};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -29,6 +30,18 @@ pub struct Settings {
     pub rules: Arc<Vec<RuleSource>>,
     /// SHA-256 over all three.
     pub policy_sha256: Digest,
+}
+
+impl Settings {
+    /// SHA-256 over a policy (its whole TOML form), the format table's text and the rules.
+    pub fn fingerprint(policy: &str, formats: &str, rules: &[RuleSource]) -> Digest {
+        let mut hash = Sha256::new();
+        for part in [policy, formats].into_iter().chain(rules.iter().flat_map(|r| [r.name.as_str(), r.text.as_str()])) {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        Digest(hash.finalize().into())
+    }
 }
 
 /// Directories below the state directory.
@@ -58,6 +71,10 @@ impl StatePaths {
     /// Finished releases on their way.
     pub fn outbox(&self) -> PathBuf {
         self.root.join("outbox")
+    }
+    /// Held by who tries the line.
+    pub fn canary_lock(&self) -> PathBuf {
+        self.root.join("canaries.lock")
     }
     /// Reviewers' public keys.
     pub fn reviewers(&self) -> PathBuf {

@@ -2,15 +2,16 @@
 
 use anyhow::{Context as _, bail};
 use include_dir::{Dir, include_dir};
-use model::{Digest, FormatTable, Policy};
+use model::{FormatTable, Policy};
 use pipeline::Settings;
-use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wire::RuleSource;
 
 static RULES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../rules");
 const DEFAULT_POLICY: &str = include_str!("../../../rules/policies/strict.toml");
+/// Rules with which the line is tried (`pipeline::canary`).
+const CANARY_RULES: &str = "canary.yar";
 const FORMATS: &str = include_str!("../../../rules/formats.toml");
 
 /// A problem with what a person configured: exit status 2.
@@ -31,18 +32,18 @@ fn read(policy_file: Option<&Path>) -> anyhow::Result<Settings> {
     let policy = Policy::from_toml(&text)?;
     let formats = FormatTable::from_toml(FORMATS)?;
     let rules = match &policy.scan.rules_dir {
-        Some(dir) => rules_in(Path::new(dir))?,
+        Some(dir) => {
+            let mut rules = rules_in(Path::new(dir))?;
+            if rules.is_empty() {
+                bail!("there are no YARA rules");
+            }
+            // The rule the line is tried with is not for choice.
+            rules.extend(built_in_rules().into_iter().filter(|rule| rule.name == CANARY_RULES));
+            rules
+        }
         None => built_in_rules(),
     };
-    if rules.is_empty() {
-        bail!("there are no YARA rules");
-    }
-    let mut hash = Sha256::new();
-    for part in [policy.to_toml()?.as_str(), FORMATS].into_iter().chain(rules.iter().flat_map(|r| [r.name.as_str(), r.text.as_str()])) {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
-    let policy_sha256 = Digest(hash.finalize().into());
+    let policy_sha256 = Settings::fingerprint(&policy.to_toml()?, FORMATS, &rules);
     Ok(Settings { policy, formats, rules: Arc::new(rules), policy_sha256 })
 }
 
@@ -66,6 +67,9 @@ fn rules_in(dir: &Path) -> anyhow::Result<Vec<RuleSource>> {
         if path.extension().is_some_and(|e| e == "yar") {
             let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
             let name = path.file_name().and_then(|n| n.to_str()).context("a rule file's name is not UTF-8")?;
+            if name == CANARY_RULES {
+                continue;
+            }
             rules.push(RuleSource { name: name.to_owned(), text });
         }
     }
@@ -76,23 +80,27 @@ fn rules_in(dir: &Path) -> anyhow::Result<Vec<RuleSource>> {
 /// The rules' hit and miss tests: name of the rule and text of its test file.
 pub fn rule_tests(policy: &Policy) -> anyhow::Result<Vec<(String, String)>> {
     let mut tests = Vec::new();
-    match &policy.scan.rules_dir {
-        Some(dir) => {
-            let dir = Path::new(dir).join("tests");
-            for entry in std::fs::read_dir(&dir).with_context(|| format!("the tests in {} cannot be read", dir.display()))? {
-                let path = entry?.path();
-                let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
-                tests.push((stem(&path), text));
-            }
+    if let Some(dir) = &policy.scan.rules_dir {
+        let dir = Path::new(dir).join("tests");
+        for entry in std::fs::read_dir(&dir).with_context(|| format!("the tests in {} cannot be read", dir.display()))? {
+            let path = entry?.path();
+            let text = std::fs::read_to_string(&path).with_context(|| format!("{} cannot be read", path.display()))?;
+            tests.push((stem(&path), text));
         }
-        None => {
-            for file in RULES.get_dir("yara/tests").map(Dir::files).into_iter().flatten() {
-                tests.push((stem(file.path()), file.contents_utf8().unwrap_or_default().to_owned()));
-            }
+        tests.retain(|(rule, _)| !is_canary(rule));
+    }
+    for file in RULES.get_dir("yara/tests").map(Dir::files).into_iter().flatten() {
+        let rule = stem(file.path());
+        if policy.scan.rules_dir.is_none() || is_canary(&rule) {
+            tests.push((rule, file.contents_utf8().unwrap_or_default().to_owned()));
         }
     }
     tests.sort();
     Ok(tests)
+}
+
+fn is_canary(rule: &str) -> bool {
+    rule.starts_with("canary_")
 }
 
 fn stem(path: &Path) -> String {

@@ -3,7 +3,7 @@
 use model::Digest;
 use sha2::{Digest as _, Sha256};
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Write};
+use std::io::{self, Seek as _, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -154,6 +154,23 @@ impl SpoolWriter {
         self.file.write_all(bytes).map_err(|source| SpoolError::Write { path: self.dir.clone(), source })
     }
 
+    /// Adds zeros that take no room on the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be made longer.
+    pub fn append_zeros(&mut self, count: u64) -> Result<(), SpoolError> {
+        let zeros = [0; 64 << 10];
+        let mut left = count;
+        while left > 0 {
+            let step = left.min(zeros.len() as u64);
+            self.hash.update(zeros.get(..step as usize).unwrap_or(&zeros));
+            left -= step;
+        }
+        self.size_bytes += count;
+        let longer = self.file.as_file().set_len(self.size_bytes).and_then(|()| self.file.seek(SeekFrom::End(0)).map(drop));
+        longer.map_err(|source| SpoolError::Write { path: self.dir.clone(), source })
+    }
+
     /// Bytes so far.
     pub const fn size_bytes(&self) -> u64 {
         self.size_bytes
@@ -198,6 +215,20 @@ mod tests {
         assert_eq!(fs::read_dir(root.path().join("s1")).unwrap().count(), 1);
         drop(spool);
         assert!(!root.path().join("s1").exists());
+    }
+
+    #[test]
+    fn zeros_that_take_no_room_are_content_like_any() {
+        let root = tempfile::tempdir().unwrap();
+        let spool = Spool::create(root.path(), "s1", u64::MAX).unwrap();
+        let mut writer = spool.writer().unwrap();
+        writer.append(b"a").unwrap();
+        writer.append_zeros(100_000).unwrap();
+        writer.append(b"b").unwrap();
+        let sparse = writer.finish().unwrap();
+        let whole = [b"a".to_vec(), vec![0; 100_000], b"b".to_vec()].concat();
+        assert!(fs::read(&sparse.path).unwrap() == whole);
+        assert_eq!(sparse, spool.put(&whole).unwrap());
     }
 
     #[test]

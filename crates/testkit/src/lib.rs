@@ -11,6 +11,7 @@
 
 pub mod archive;
 pub mod bits;
+pub mod canary;
 pub mod container;
 pub mod encrypted;
 pub mod exfat;

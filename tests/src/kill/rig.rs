@@ -100,6 +100,7 @@ impl Rig {
         let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
         let (medium, tiny) = (scratch.tree("medium", samples)?, scratch.one_text_file("tiny")?);
         more(&medium)?;
+        scratch.canaries_tried(&clamd.address(), "")?;
         for transition in [Transition::ChainOpened, Transition::StationStarted] {
             let killed = run(&mut striking(&scratch, &medium, &clamd, transition, 1, Victim::Supervisor)?)?;
             ensure!(killed.status == -1, "{killed:?}");

@@ -65,12 +65,31 @@ impl Granted {
 }
 
 impl Shared {
-    /// The spool, the inspectors and what else a session or a second look needs.
+    /// What the stages of a session, or of a second look, share.
+    ///
+    /// # Errors
+    /// When there is no spool, or no inspector takes the rules.
     pub(crate) fn begin(station: &Station, id: &str, granted: Option<Arc<Granted>>) -> Result<Self, StationFault> {
         let settings = Arc::clone(&station.settings);
         let spool = Arc::new(Spool::create(&station.paths.spool(), id, settings.policy.session.max_spool_bytes)?);
-        let inspectors = InspectorPool::new(station.worker.clone(), Arc::clone(&settings.rules), &settings.policy);
-        // Started now, so that rules that do not compile stop the session before anything is read.
+        let transitions = Arc::clone(&station.transitions);
+        let shared = Self::open(settings, station.worker.clone(), spool, transitions, Arc::clone(&station.metrics))?;
+        Ok(Self { granted, ..shared })
+    }
+
+    /// What stages over this spool share. A first inspector is started, so that rules that do not compile stop everything
+    /// before anything is read.
+    ///
+    /// # Errors
+    /// When no inspector takes the rules.
+    pub(crate) fn open(
+        settings: Arc<Settings>,
+        worker: PathBuf,
+        spool: Arc<Spool>,
+        transitions: Arc<dyn Transitions>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StationFault> {
+        let inspectors = InspectorPool::new(worker.clone(), Arc::clone(&settings.rules), &settings.policy);
         inspectors.with(0, |_| Ok(())).map_err(|trouble| match trouble {
             Trouble::Station(fault) => fault,
             other => StationFault::RulesNotLoaded { what: other.to_string() },
@@ -80,9 +99,7 @@ impl Shared {
             version: "4.5.5".into(),
             signatures: Some(format!("{} rule files, sha256 {}", settings.rules.len(), settings.policy_sha256.hex())),
         };
-        let (worker, inspectors, transitions) = (station.worker.clone(), Arc::new(inspectors), Arc::clone(&station.transitions));
-        let metrics = Arc::clone(&station.metrics);
-        Ok(Self { settings, worker, inspectors, spool, yara, transitions, granted, metrics })
+        Ok(Self { settings, worker, inspectors: Arc::new(inspectors), spool, yara, transitions, granted: None, metrics })
     }
 
     /// What was granted for this item.

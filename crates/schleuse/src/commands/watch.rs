@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 type Changes = Result<Vec<Change>, WatchError>;
 
@@ -40,6 +41,8 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
         let station = Station::open(&state, worker, settings, wanted.clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
         process::warn_of_first_identity(&station);
+        // Before any medium: an intake that does not work must be known before somebody waits for it.
+        station.try_canaries().await?;
         let given = &wanted.destination;
         let chosen = destination::choose(&station, &policy.release, given.release_to.as_deref(), given.owner.as_deref()).await?;
         let station = Arc::new(station);
@@ -91,6 +94,8 @@ impl Lock {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (mut watching, mut failed) = (true, None);
         let mut waiting = tokio::time::interval(Duration::from_secs(self.policy.release.wait_seconds.max(5).into()));
+        let interval = Duration::from_secs(u64::from(self.policy.canary.interval_hours) * 3_600);
+        let mut due = tokio::time::interval_at(Instant::now() + interval, interval);
         while watching || !sessions.is_empty() {
             let done = tokio::select! {
                 Some(joined) = sessions.join_next(), if !sessions.is_empty() => match joined {
@@ -108,6 +113,7 @@ impl Lock {
                 },
                 // What waits for its target is tried again.
                 _ = waiting.tick(), if watching => self.station.deliver_waiting().await.map(drop).map_err(anyhow::Error::from),
+                _ = due.tick(), if watching => self.station.try_canaries().await.map_err(anyhow::Error::from),
                 _ = terminate.recv(), if watching => {
                     watching = false;
                     Ok(())
