@@ -201,6 +201,9 @@ fn a_folder_of_a_route_is_made_below_the_targets_own_which_must_be_there() -> Re
         let outbox = Outbox::small()?;
         outbox.deliver(connect(&server.place("games"), "2026/11", &policy())?.as_mut(), &|_| {})?;
         outbox.check(&server.share().join("games/2026/11"))?;
+        // The root of what the server gives.
+        outbox.deliver(server.connect("")?.as_mut(), &|_| {})?;
+        verify_release(&server.share().join(SESSION), Some(&outbox.key))?;
         let absent = connect(&server.place("absent"), "x", &policy());
         ensure!(matches!(absent, Err(TargetError::Gone { .. })), "{:?}", absent.err());
         ensure!(!server.share().join("absent").exists());

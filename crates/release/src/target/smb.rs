@@ -144,7 +144,11 @@ impl Smb {
     /// Whether something has that name.
     fn entry(&mut self, path: &str) -> Result<bool, TargetError> {
         let name = self.name(path)?;
-        let answer = self.ask(path, &format!("ls \"{}\"", if name.is_empty() { "\\." } else { &name }))?;
+        if name.is_empty() {
+            // The share itself: it is there when it lets this program in.
+            return self.order("", "").map(|()| true);
+        }
+        let answer = self.ask(path, &format!("ls \"{name}\""))?;
         match status::kind_if_any(&answer) {
             None => Ok(true),
             Some(Kind::Absent) => Ok(false),
@@ -162,7 +166,7 @@ impl Target for Smb {
         // It tells the room of the working folder, which may be another disk than the share's own.
         let name = self.name("")?;
         self.order("", &format!("cd \"\\{name}\""))?;
-        let answer = self.ask("", "ls \".\"")?;
+        let answer = self.ask("", "du")?;
         self.order("", "cd \"\\\"")?;
         Ok(status::free_bytes(&answer))
     }
