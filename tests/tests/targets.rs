@@ -258,8 +258,24 @@ fn a_wrong_login_or_host_is_told_without_its_secret() -> Result<()> {
 fn names_are_names_whatever_they_look_like() -> Result<()> {
     let long = format!("{}.pdf", "ü".repeat(120));
     let mut files: Vec<(&str, usize)> = [
-        "-n.txt", "!touch pwned", "a;b", "a b  c", "it's", "$(touch pwned)", "`touch pwned`", "%U %n", "#x", "~", "{a,b}", "[a]", "NT_STATUS_DISK_FULL",
-        "xqend1", "&", "Müller & Söhne, Übersicht (2).pdf", "日本語.txt", "e\u{301}",
+        "-n.txt",
+        "!touch pwned",
+        "a;b",
+        "a b  c",
+        "it's",
+        "$(touch pwned)",
+        "`touch pwned`",
+        "%U %n",
+        "#x",
+        "~",
+        "{a,b}",
+        "[a]",
+        "NT_STATUS_DISK_FULL",
+        "xqend1",
+        "&",
+        "Müller & Söhne, Übersicht (2).pdf",
+        "日本語.txt",
+        "e\u{301}",
     ]
     .into_iter()
     .map(|name| (name, 5))

@@ -161,7 +161,9 @@ impl Sftp {
         let TargetError::Gone { .. } = error else { return error };
         match self.numbers() {
             Ok(Some(numbers)) if numbers.flags & READ_ONLY != 0 => TargetError::denied(&self.place, "the file system is read-only"),
-            Ok(Some(numbers)) if free(&numbers) < NOTHING_LEFT => TargetError::full(&self.place, format!("{} bytes are free", free(&numbers))),
+            Ok(Some(numbers)) if free(&numbers) < NOTHING_LEFT => {
+                TargetError::full(&self.place, format!("{} bytes are free", free(&numbers)))
+            }
             _ => error,
         }
     }

@@ -70,7 +70,8 @@ impl Client {
         command.arg("--authentication-file").arg(&share.credentials).arg("--configfile").arg(folder.path().join("smb.conf"));
         command.args(["--client-protection=encrypt", "--stderr", "--quiet", "--debuglevel=0"]);
         command.arg("--timeout").arg(stall.as_secs().to_string());
-        let (orders, theirs) = socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(io::Error::from)?;
+        let (orders, theirs) =
+            socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None).map_err(io::Error::from)?;
         command.current_dir(folder.path()).stdin(Stdio::from(theirs)).stdout(Stdio::null());
         let mut running = Running(command.spawn()?);
         let Some(answers) = running.0.stderr.take() else {
