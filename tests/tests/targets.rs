@@ -321,15 +321,16 @@ struct Mortal<'a> {
 }
 
 impl Mortal<'_> {
-    fn dies(&mut self) {
-        self.server.kill().unwrap();
+    fn dies(&mut self) -> Result<()> {
         self.lives = false;
+        self.server.kill()
     }
-    fn is_back(&mut self) {
+    fn is_back(&mut self) -> Result<()> {
         if !self.lives {
-            self.server.start_again().unwrap();
+            self.server.start_again()?;
             self.lives = true;
         }
+        Ok(())
     }
 }
 
@@ -347,14 +348,14 @@ fn a_server_that_dies_at_any_operation_and_comes_back_gets_it_whole_and_once() -
             let outbox = Outbox::small()?;
             let mut target = Watched::new(connect(&place, "", &policy())?, |call| {
                 if call == at {
-                    mortal.lock().unwrap().dies();
+                    mortal.lock().unwrap().dies().unwrap();
                 }
             });
-            let delivered = outbox.deliver(&mut target, &|_| mortal.lock().unwrap().is_back())?;
+            let delivered = outbox.deliver(&mut target, &|_| mortal.lock().unwrap().is_back().unwrap())?;
             ensure!(!delivered.already && delivered.written == 6 && target.puts == 6, "{at}: {delivered:?}, {} sent", target.puts);
             outbox.check(&share).with_context(|| format!("at {at}"))?;
             fs::remove_dir_all(share.join(SESSION))?;
-            mortal.lock().unwrap().is_back();
+            mortal.lock().unwrap().is_back()?;
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Delivery to a folder: whatever breaks at whatever operation, the release is whole on the target or not visible, once.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use audit::{OsEntropy, StationKey};
 use model::policy::ReleasePolicy;
 use release::target::{Directory, Target, TargetError};
