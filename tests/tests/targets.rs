@@ -50,7 +50,7 @@ impl Outbox {
 }
 
 fn policy() -> ReleasePolicy {
-    ReleasePolicy { attempts: 3, min_free_bytes: 0, stall_seconds: 5, ..ReleasePolicy::default() }
+    ReleasePolicy { attempts: 3, min_free_bytes: 0, stall_seconds: 30, ..ReleasePolicy::default() }
 }
 
 fn names(folder: &Path) -> Result<Vec<String>> {
@@ -115,7 +115,7 @@ impl Server {
     /// What a customer gets who reads `path`.
     fn read_as(&self, customer: &str, path: &str) -> Result<bool> {
         let ended = match self {
-            Self::Samba(samba) => samba.client(customer, "encrypt", &format!("get \"{}\" read-{customer}", path.replace('/', "\\")))?,
+            Self::Samba(samba) => samba.client(customer, "SMB3_11", &format!("get \"{}\" read-{customer}", path.replace('/', "\\")))?,
             Self::Sshd(sshd) => sshd.client(customer, &format!("get \"{}\" read-{customer}", sshd.share().join(path).display()))?,
         };
         Ok(ended.status == 0)
@@ -201,6 +201,9 @@ fn a_folder_of_a_route_is_made_below_the_targets_own_which_must_be_there() -> Re
         let outbox = Outbox::small()?;
         outbox.deliver(connect(&server.place("games"), "2026/11", &policy())?.as_mut(), &|_| {})?;
         outbox.check(&server.share().join("games/2026/11"))?;
+        // The root of what the server gives.
+        outbox.deliver(server.connect("")?.as_mut(), &|_| {})?;
+        verify_release(&server.share().join(SESSION), Some(&outbox.key))?;
         let absent = connect(&server.place("absent"), "x", &policy());
         ensure!(matches!(absent, Err(TargetError::Gone { .. })), "{:?}", absent.err());
         ensure!(!server.share().join("absent").exists());
@@ -215,12 +218,12 @@ fn smb_goes_encrypted_or_not_at_all() -> Result<()> {
         return Ok(());
     }
     let requires = Samba::start(true)?;
-    for (protection, let_in) in [("encrypt", true), ("sign", false), ("off", false)] {
-        let ended = requires.client("games", protection, "ls")?;
-        ensure!((ended.status == 0) == let_in, "{protection}: {ended:?}");
+    for (protocol, let_in) in [("SMB3_11", true), ("SMB2_10", false)] {
+        let ended = requires.client("games", protocol, "ls")?;
+        ensure!((ended.status == 0) == let_in, "{protocol}: {ended:?}");
     }
     let plain = Samba::start(false)?;
-    ensure!(plain.client("games", "sign", "ls")?.status == 0, "the server without encryption works");
+    ensure!(plain.client("games", "SMB2_10", "ls")?.status == 0, "the server without encryption works");
     let refused = connect(&plain.place(STATION, "games"), "", &policy()).err().context("connected without encryption")?;
     ensure!(matches!(refused, TargetError::Denied { .. }), "{refused:?}");
     Ok(())
@@ -318,15 +321,16 @@ struct Mortal<'a> {
 }
 
 impl Mortal<'_> {
-    fn dies(&mut self) {
-        self.server.kill().unwrap();
+    fn dies(&mut self) -> Result<()> {
         self.lives = false;
+        self.server.kill()
     }
-    fn is_back(&mut self) {
+    fn is_back(&mut self) -> Result<()> {
         if !self.lives {
-            self.server.start_again().unwrap();
+            self.server.start_again()?;
             self.lives = true;
         }
+        Ok(())
     }
 }
 
@@ -344,14 +348,14 @@ fn a_server_that_dies_at_any_operation_and_comes_back_gets_it_whole_and_once() -
             let outbox = Outbox::small()?;
             let mut target = Watched::new(connect(&place, "", &policy())?, |call| {
                 if call == at {
-                    mortal.lock().unwrap().dies();
+                    mortal.lock().unwrap().dies().unwrap();
                 }
             });
-            let delivered = outbox.deliver(&mut target, &|_| mortal.lock().unwrap().is_back())?;
+            let delivered = outbox.deliver(&mut target, &|_| mortal.lock().unwrap().is_back().unwrap())?;
             ensure!(!delivered.already && delivered.written == 6 && target.puts == 6, "{at}: {delivered:?}, {} sent", target.puts);
             outbox.check(&share).with_context(|| format!("at {at}"))?;
             fs::remove_dir_all(share.join(SESSION))?;
-            mortal.lock().unwrap().is_back();
+            mortal.lock().unwrap().is_back()?;
         }
     }
     Ok(())
@@ -390,13 +394,13 @@ fn after_an_outage_only_what_is_missing_is_sent() -> Result<()> {
 #[test]
 fn a_server_that_hangs_counts_as_gone_after_the_policys_seconds() -> Result<()> {
     for server in Server::all()? {
-        let (outbox, policy) = (Outbox::small()?, ReleasePolicy { stall_seconds: 1, ..policy() });
+        let (outbox, policy) = (Outbox::small()?, ReleasePolicy { stall_seconds: 2, attempts: 1, ..policy() });
         let mut target = connect(&server.place("games"), "", &policy)?;
         server.hang(true)?;
         let ended = outbox.deliver(target.as_mut(), &|_| {});
         server.hang(false)?;
         ensure!(matches!(ended, Err(TargetError::Gone { .. })), "{ended:?}");
-        outbox.deliver(target.as_mut(), &|_| {})?;
+        outbox.deliver(server.connect("games")?.as_mut(), &|_| {})?;
         outbox.check(&server.share().join("games"))?;
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! Delivery to a folder: whatever breaks at whatever operation, the release is whole on the target or not visible, once.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use audit::{OsEntropy, StationKey};
 use model::policy::ReleasePolicy;
 use release::target::{Directory, Target, TargetError};
@@ -129,8 +131,8 @@ impl Target for Breaking<'_> {
     }
 }
 
-fn gone() -> Option<TargetError> {
-    Some(TargetError::gone("the test", "pulled"))
+fn gone() -> TargetError {
+    TargetError::gone("the test", "pulled")
 }
 
 /// Calls a delivery makes when nothing breaks.
@@ -162,8 +164,7 @@ fn broken_for_good_at_any_operation_it_is_hidden_until_the_next_delivery_complet
     for when in [When::Before, When::After] {
         for at in 1..=calls_of_one() {
             let place = Place::new();
-            let mut target =
-                Breaking::new(place.target(), |call, now, _| if call > at || (call == at && now == when) { gone() } else { None });
+            let mut target = Breaking::new(place.target(), |call, now, _| (call > at || (call == at && now == when)).then(gone));
             // Only the last one, which lists what was renamed, can break when it is visible already.
             let ended = place.deliver(&mut target);
             assert!(matches!(ended, Err(TargetError::Gone { .. })), "{at} {when:?}: {ended:?}");
@@ -182,7 +183,7 @@ fn broken_once_at_any_operation_it_is_tried_again() {
     for when in [When::Before, When::After] {
         for at in 1..=calls_of_one() {
             let place = Place::new();
-            let mut target = Breaking::new(place.target(), |call, now, _| if call == at && now == when { gone() } else { None });
+            let mut target = Breaking::new(place.target(), |call, now, _| (call == at && now == when).then(gone));
             place.deliver(&mut target).unwrap_or_else(|error| panic!("{at} {when:?}: {error}"));
             place.check_whole();
         }
@@ -198,7 +199,7 @@ fn what_is_given_up_leaves_nothing() {
         let visible = place.names() == [SESSION];
         assert!(visible || place.names().is_empty(), "{at}: {:?}", place.names());
         // One that is gone leaves its rest until it is taken back.
-        let mut target = Breaking::new(place.target(), |call, _, _| if call >= at { gone() } else { None });
+        let mut target = Breaking::new(place.target(), |call, _, _| (call >= at).then(gone));
         if !visible && place.deliver(&mut target).is_err() {
             withdraw(SESSION, &mut place.target()).unwrap();
         }
@@ -209,7 +210,7 @@ fn what_is_given_up_leaves_nothing() {
 #[test]
 fn what_is_there_already_is_not_sent_again() {
     let place = Place::new();
-    let mut target = Breaking::new(place.target(), |_, _, path| if path.ends_with("session-report.json") { gone() } else { None });
+    let mut target = Breaking::new(place.target(), |_, _, path| (path.ends_with("session-report.json")).then(gone));
     assert!(place.deliver(&mut target).is_err());
     // One of the three that arrived was damaged meanwhile, and something half-written lies in a file's place.
     fs::write(place.share().join(partial_name(SESSION)).join("files/a.txt"), "abc").unwrap();
@@ -320,7 +321,7 @@ fn room_is_looked_for_before_anything_is_written() {
 fn pauses_double_up_to_a_minute() {
     let place = Place::new();
     let pauses = RefCell::new(Vec::new());
-    let mut target = Breaking::new(place.target(), |_, _, _| gone());
+    let mut target = Breaking::new(place.target(), |_, _, _| Some(gone()));
     let ended = deliver(&place.sealed(), SESSION, &mut target, &policy(13), &|pause| pauses.borrow_mut().push(pause));
     assert!(ended.is_err());
     let pauses: Vec<u128> = pauses.into_inner().iter().map(Duration::as_millis).collect();

@@ -72,14 +72,14 @@ impl Samba {
         }
     }
 
-    /// What Debian's client gets as `user`, with `protection` (`encrypt`, `sign`, `off`).
+    /// What Debian's client gets as `user`, with `protocol` (`SMB2_10` cannot encrypt) at most.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn client(&self, user: &str, protection: &str, order: &str) -> Result<Ended> {
+    pub fn client(&self, user: &str, protocol: &str, order: &str) -> Result<Ended> {
         let mut client = command("/usr/bin/smbclient");
         client.arg(format!("//127.0.0.1/{SHARE}")).arg("-p").arg(self.port.to_string()).arg("-A").arg(self.dir.path().join(user));
-        client.arg(format!("--client-protection={protection}")).args(["-s", "/dev/null", "-c", order]).current_dir(self.dir.path());
+        client.args(["-m", protocol, "-s", "/dev/null", "-c", order]).current_dir(self.dir.path());
         run(&mut client)
     }
 
@@ -149,7 +149,7 @@ fn configuration(dir: &Path, share: &Path, port: u16, encrypts: bool) -> Result<
     let mut text = format!(
         "[global]\nworkgroup = SCHLEUSE\nserver role = standalone server\ninterfaces = 127.0.0.1/8\nbind interfaces only = yes\n\
          smb ports = {port}\ndisable netbios = yes\nload printers = no\nprinting = bsd\nprintcap name = /dev/null\n\
-         server min protocol = SMB3_11\nserver smb encrypt = {}\npassdb backend = tdbsam:{}/passdb.tdb\nlog file = {}/log\n",
+         server min protocol = SMB2_10\nserver smb encrypt = {}\npassdb backend = tdbsam:{}/passdb.tdb\nlog file = {}/log\n",
         if encrypts { "required" } else { "off" },
         dir.display(),
         dir.display()

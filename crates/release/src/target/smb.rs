@@ -144,7 +144,11 @@ impl Smb {
     /// Whether something has that name.
     fn entry(&mut self, path: &str) -> Result<bool, TargetError> {
         let name = self.name(path)?;
-        let answer = self.ask(path, &format!("ls \"{}\"", if name.is_empty() { "\\." } else { &name }))?;
+        if name.is_empty() {
+            // The share itself: it is there when it lets this program in.
+            return self.order("", "").map(|()| true);
+        }
+        let answer = self.ask(path, &format!("ls \"{name}\""))?;
         match status::kind_if_any(&answer) {
             None => Ok(true),
             Some(Kind::Absent) => Ok(false),
@@ -159,12 +163,12 @@ impl Target for Smb {
     }
 
     fn free_bytes(&mut self) -> Result<Option<u64>, TargetError> {
+        // It tells the room of the working folder, which may be another disk than the share's own.
         let name = self.name("")?;
-        let answer = self.ask("", &format!("ls \"{}\"", if name.is_empty() { "\\." } else { &name }))?;
-        match status::kind_if_any(&answer) {
-            None => Ok(status::free_bytes(&answer)),
-            Some(_) => self.silent("", &answer).map(|()| None),
-        }
+        self.order("", &format!("cd \"\\{name}\""))?;
+        let answer = self.ask("", "du")?;
+        self.order("", "cd \"\\\"")?;
+        Ok(status::free_bytes(&answer))
     }
 
     fn make_dir(&mut self, path: &str) -> Result<(), TargetError> {

@@ -22,6 +22,10 @@ fn code(text: &str) -> Option<&str> {
 
 /// What an answer means that should have been empty.
 pub(super) fn kind(text: &str) -> Kind {
+    // The client's own refusal has no code.
+    if text.lines().any(|line| line.starts_with("Encryption required and server doesn't support")) {
+        return Kind::Denied;
+    }
     kind_if_any(text).unwrap_or(Kind::Gone)
 }
 
