@@ -12,7 +12,7 @@ pub use remembered::{Remembered, Tested};
 pub use trial::{Trial, Tried};
 
 use crate::fault::StationFault;
-use crate::station::{OFFICE_PROGRAM, Settings, Station, StatePaths};
+use crate::station::{OFFICE_PROGRAM, Settings, StatePaths, Station};
 use audit::events;
 use model::EngineStamp;
 use scan::Engine;

@@ -1,5 +1,7 @@
 //! The command line.
 
+pub mod index;
+
 use clap::{Args, Parser, Subcommand};
 use scan::ClamdAddress;
 use std::path::PathBuf;
@@ -71,6 +73,11 @@ pub enum Command {
     /// Look at the detection rules.
     #[command(subcommand)]
     Rules(Rules),
+    /// Look at the index of what went through this station, or build it anew.
+    #[command(subcommand)]
+    State(index::Indexed),
+    /// Name the sessions that saw or released content of this digest.
+    Find(index::Find),
     /// Say what is wrong with this station and how to mend it.
     Doctor(Doctor),
 }

@@ -114,11 +114,10 @@ fn held_as(expected: Expected, held: &Held) -> bool {
     let by = |code, detail: &dyn Fn(&str) -> bool| held.findings.iter().any(|f| f.code == code && detail(&f.detail));
     match expected {
         Expected::Malicious => {
-            held.reason == Reason::Malicious && held.findings.iter().any(|f| f.engine.name == ClamAv::NAME && f.effect == model::Effect::Malicious)
+            held.reason == Reason::Malicious
+                && held.findings.iter().any(|f| f.engine.name == ClamAv::NAME && f.effect == model::Effect::Malicious)
         }
-        Expected::NotScanned => {
-            matches!(held.reason, Reason::ScanIncomplete | Reason::Limit) && by(FindingCode::ClamavLimit, &|_| true)
-        }
+        Expected::NotScanned => matches!(held.reason, Reason::ScanIncomplete | Reason::Limit) && by(FindingCode::ClamavLimit, &|_| true),
         Expected::RuleHit => held.reason == Reason::Suspicious && by(FindingCode::YaraMatch, &|detail| detail == RULE),
         Expected::Document { .. } | Expected::Text(_) => false,
     }
@@ -137,7 +136,8 @@ async fn document(shared: &Shared, artefacts: &[Artefact], pages: u32, text: &'s
         return Ok(Some(format!("converted into {:?} pages instead of {pages}", artefact.pages())));
     }
     let file = shared.spool.file(artefact.digest(), artefact.size_bytes());
-    let looked = shared.blocking(move |shared| look(&shared.worker, &shared.settings.policy, &file, &Request::RenderPdf(render_limits(shared))));
+    let looked =
+        shared.blocking(move |shared| look(&shared.worker, &shared.settings.policy, &file, &Request::RenderPdf(render_limits(shared))));
     Ok(match looked.await {
         Err(workers::Trouble::Station(fault)) => return Err(fault),
         Err(trouble) => Some(format!("converted into what cannot be rendered: {trouble}")),

@@ -1,6 +1,7 @@
 //! One file per group of commands.
 
 mod doctor;
+mod index;
 mod look;
 mod media;
 mod process;
@@ -38,6 +39,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Rules(Rules::Test { policy, state }) => rules::test(policy, state),
         Command::Media(what) => media::run(what),
         Command::Watch(wanted) => watch::run(wanted),
+        Command::State(what) => index::run(what),
+        Command::Find(what) => index::find(what),
         Command::Doctor(what) => doctor::run(what),
     }
 }

@@ -1,6 +1,6 @@
 //! `schleuse process`.
 
-use super::{print_json, secrets};
+use super::{index, print_json, secrets};
 use crate::cli::Process;
 use crate::device;
 use crate::settings::{self, ConfigurationError};
@@ -38,7 +38,12 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
             job.device = Some(device::admit(&station, &policy, facts, &mountd).await?);
         }
         Ok::<_, anyhow::Error>(pipeline::process(&station, &job, progress).await?)
-    })?;
+    });
+    // Also after a fault: what was held before it counts.
+    if state.is_dir() {
+        index::keep(&state);
+    }
+    let finished = finished?;
     if let Some(peak_kib) = peak_memory_kib() {
         tracing::info!(peak_kib, "peak memory of the supervisor");
     }

@@ -1,6 +1,6 @@
 //! `schleuse watch`: a session for every admitted medium, several at once, in one supervisor.
 
-use super::{media, process};
+use super::{index, media, process};
 use crate::cli::Watch as Wanted;
 use crate::device::{self, DeviceRefused, SYSFS};
 use crate::settings;
@@ -42,7 +42,7 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
         // Before any medium: an intake that does not work must be known before somebody waits for it.
         station.try_canaries().await?;
         let release_to = std::path::absolute(&wanted.release_to)?;
-        let lock = Lock { station: Arc::new(station), policy, mountd, release_to, as_json: wanted.state.json };
+        let lock = Lock { station: Arc::new(station), state: state.clone(), policy, mountd, release_to, as_json: wanted.state.json };
         lock.run(&mut changes).await
     });
     drop(held);
@@ -73,6 +73,7 @@ fn send_changes(stop: &std::io::PipeReader, changes: &UnboundedSender<Changes>, 
 
 struct Lock {
     station: Arc<Station>,
+    state: PathBuf,
     policy: Policy,
     mountd: Arc<Mountd>,
     release_to: PathBuf,
@@ -135,9 +136,11 @@ impl Lock {
                 Ok(admitted) => {
                     let (source, release_to) = (device::node(&change.facts), self.release_to.clone());
                     let order = Order { source, device: Some(admitted), release_to, owner: None, keys: Vec::new() };
-                    let station = Arc::clone(&self.station);
+                    let (station, state) = (Arc::clone(&self.station), self.state.clone());
                     sessions.spawn(async move {
                         let ended = pipeline::process(&station, &order, Arc::new(Quiet)).await;
+                        // When that task fails, only the index is behind.
+                        let _ = tokio::task::spawn_blocking(move || index::keep(&state)).await;
                         (change.facts, ended.map_err(anyhow::Error::from))
                     });
                 }
