@@ -18,7 +18,7 @@ pub(crate) fn continues(transaction: &Transaction<'_>, state: &Path) -> Result<b
 }
 
 fn progress(transaction: &Transaction<'_>) -> rusqlite::Result<Option<(u64, String)>> {
-    transaction.query_row("SELECT seq, hash FROM progress", [], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+    transaction.query_row("SELECT seq, hash FROM progress", [], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?))).optional()
 }
 
 /// Adds the records that are not in the index yet; whether there were any.
@@ -37,7 +37,7 @@ pub(crate) fn add(transaction: &Transaction<'_>, state: &Path) -> Result<bool, B
         last = Some((record.seq, record.hash));
     }
     let Some((seq, hash)) = last else { return Ok(false) };
-    transaction.execute("INSERT OR REPLACE INTO progress (one, seq, hash) VALUES (1, ?1, ?2)", params![seq, hash])?;
+    transaction.execute("INSERT OR REPLACE INTO progress (one, seq, hash) VALUES (1, ?1, ?2)", params![seq.cast_signed(), hash])?;
     Ok(true)
 }
 
@@ -93,7 +93,7 @@ fn add_item(transaction: &Transaction<'_>, session: &str, seq: u64, outcome: &st
         "INSERT INTO items (seq, session, sha256, size_bytes, format, outcome, reason)
          SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM sessions WHERE id = ?2)",
         params![
-            seq,
+            seq.cast_signed(),
             session,
             text(payload, "sha256"),
             payload.get("size_bytes").and_then(Value::as_i64),
@@ -104,7 +104,8 @@ fn add_item(transaction: &Transaction<'_>, session: &str, seq: u64, outcome: &st
     )?;
     let outputs = payload.get("outputs").and_then(Value::as_array).into_iter().flatten();
     for sha256 in outputs.filter_map(|output| text(output, "sha256")).filter(|_| added == 1) {
-        transaction.execute("INSERT INTO outputs (session, item, sha256) VALUES (?1, ?2, ?3)", params![session, seq, sha256])?;
+        transaction
+            .execute("INSERT INTO outputs (session, item, sha256) VALUES (?1, ?2, ?3)", params![session, seq.cast_signed(), sha256])?;
     }
     Ok(())
 }

@@ -60,11 +60,13 @@ impl Index {
     /// # Errors
     /// When the file cannot be read.
     pub fn counts(&self) -> Result<Counts, IndexError> {
-        let count = |sql: &str| self.connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(|error| self.sqlite(error));
-        let chain_seq = self.connection.query_row("SELECT max(seq) FROM progress", [], |row| row.get(0));
+        let count = |sql: &str| {
+            self.connection.query_row(sql, [], |row| row.get::<_, i64>(0).map(i64::unsigned_abs)).map_err(|error| self.sqlite(error))
+        };
+        let chain_seq = self.connection.query_row("SELECT max(seq) FROM progress", [], |row| row.get::<_, Option<i64>>(0));
         Ok(Counts {
             version: VERSION,
-            chain_seq: chain_seq.map_err(|error| self.sqlite(error))?,
+            chain_seq: chain_seq.map_err(|error| self.sqlite(error))?.map(i64::unsigned_abs),
             sessions: count("SELECT count(*) FROM sessions")?,
             erased: count("SELECT count(*) FROM sessions WHERE erased = 1")?,
             items: count("SELECT count(*) FROM items")?,
@@ -90,7 +92,7 @@ impl Index {
                 Ok(Seen {
                     session: row.get(0)?,
                     opened_at: row.get(1)?,
-                    seq: row.get(2)?,
+                    seq: row.get::<_, i64>(2)?.unsigned_abs(),
                     seen_as: if row.get::<_, u8>(3)? == 0 { SeenAs::Content } else { SeenAs::Output },
                     outcome: row.get(4)?,
                     reason: row.get(5)?,

@@ -90,7 +90,7 @@ pub enum StationFault {
         path: String,
     },
     /// Known content did not end as it must: what the line says about foreign content is worth nothing.
-    #[error("intake is stopped: the canary `{which}` was {what}. {cure}. Nothing is processed until every canary ends as it must")]
+    #[error("intake is stopped: the canary `{which}` was {what}. {cure} Nothing is processed until every canary ends as it must")]
     CanaryMissed {
         /// Which.
         which: &'static str,

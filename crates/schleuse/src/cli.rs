@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+pub mod index;
 mod keys;
 
 pub use audit::{Audit, Erase, Verify, Which};
@@ -118,6 +119,11 @@ pub enum Command {
     /// Look at the detection rules.
     #[command(subcommand)]
     Rules(Rules),
+    /// Look at the index of what went through this station, or build it anew.
+    #[command(subcommand)]
+    State(index::Indexed),
+    /// Name the sessions that saw or released content of this digest.
+    Find(index::Find),
     /// Say what is wrong with this station and how to mend it.
     Doctor(Doctor),
     /// Forward the audit chain to the syslog collector.

@@ -91,14 +91,14 @@ impl Known {
                  are ScanArchive and ScanOLE2 on in clamd.conf?"
             }
             Expected::NotScanned => {
-                "Look at scan.clamd_stream_max_bytes in the policy: it must not be larger than clamd's StreamMaxLength and MaxFileSize"
+                "Look at scan.clamd_stream_max_bytes in the policy: it must not be larger than clamd's StreamMaxLength and MaxFileSize."
             }
-            Expected::RuleHit => "Look at the YARA rules: run `schleuse rules test`, and install the worker program of this version",
+            Expected::RuleHit => "Look at the YARA rules: run `schleuse rules test`, and install the worker program of this version.",
             Expected::Document { .. } => {
                 "Look at the converters: run `schleuse doctor`; are LibreOffice and its fonts complete, are worker.* and convert.* of the \
-                 policy enough for one page?"
+                 policy enough for one page? Or does an engine say something about harmless content?"
             }
-            Expected::Text(_) => "Look at what the engines say about harmless text: a signature or rule of your own may be too broad",
+            Expected::Text(_) => "Look at what the engines say about harmless text: a signature or rule of your own may be too broad.",
         }
     }
 }

@@ -3,6 +3,7 @@
 mod audit;
 mod desk;
 mod doctor;
+mod index;
 mod keys;
 mod look;
 mod media;
@@ -58,6 +59,8 @@ pub fn run(cli: &Cli) -> anyhow::Result<u8> {
         Command::Rules(Rules::Test { policy, state }) => rules::test(policy, state),
         Command::Media(what) => media::run(what),
         Command::Watch(wanted) => watch::run(wanted),
+        Command::State(what) => index::run(what),
+        Command::Find(what) => index::find(what),
         Command::Doctor(what) => doctor::run(what),
         Command::Siem(what) => siem::run(what),
         Command::Metrics(what) => metrics::print(what),

@@ -1,6 +1,6 @@
 //! `schleuse process`.
 
-use super::{WAITING, metrics, print_json, secrets, siem};
+use super::{WAITING, index, metrics, print_json, secrets, siem};
 use crate::cli::Process;
 use crate::destination::{self, Destination};
 use crate::device;
@@ -47,7 +47,12 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
         let ended = pipeline::process(&station, &job, progress).await;
         metrics::write(&station, &state, forwarding.as_ref()).await;
         Ok::<_, anyhow::Error>(ended?)
-    })?;
+    });
+    // Also after a fault: what was held before it counts.
+    if state.is_dir() {
+        index::keep(&state);
+    }
+    let finished = finished?;
     if let Some(peak_kib) = peak_memory_kib() {
         tracing::info!(peak_kib, "peak memory of the supervisor");
     }

@@ -1,6 +1,6 @@
 //! `schleuse watch`: a session for every admitted medium, several at once, in one supervisor.
 
-use super::{media, metrics, process, siem};
+use super::{index, media, metrics, process, siem};
 use crate::cli::Watch as Wanted;
 use crate::destination::{self, Destination};
 use crate::device::{self, DeviceRefused, SYSFS};
@@ -13,7 +13,7 @@ use pipeline::{Finished, Order, Quiet, Station, StationFault, Unobserved};
 use serde_json::json;
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,7 +48,7 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
         let station = Arc::new(station);
         let source = metrics::Source { station: Arc::clone(&station), state: state.clone(), counts: metrics::counts(forwarding.as_ref()) };
         let figures = metrics::serve(source, wanted.metrics_listen).await?;
-        let lock = Lock { station, policy, mountd, destination: chosen, as_json: wanted.state.json };
+        let lock = Lock { station, state: state.clone(), policy, mountd, destination: chosen, as_json: wanted.state.json };
         let ended = lock.run(&mut changes).await;
         figures.end().await;
         ended
@@ -81,6 +81,7 @@ fn send_changes(stop: &std::io::PipeReader, changes: &UnboundedSender<Changes>, 
 
 struct Lock {
     station: Arc<Station>,
+    state: PathBuf,
     policy: Policy,
     mountd: Arc<Mountd>,
     destination: Destination,
@@ -146,9 +147,11 @@ impl Lock {
                 Ok(admitted) => {
                     let Destination { owner, release_to } = self.destination.clone();
                     let order = Order { source: device::node(&change.facts), device: Some(admitted), release_to, owner, keys: Vec::new() };
-                    let station = Arc::clone(&self.station);
+                    let (station, state) = (Arc::clone(&self.station), self.state.clone());
                     sessions.spawn(async move {
                         let ended = pipeline::process(&station, &order, Arc::new(Quiet)).await;
+                        // When that task fails, only the index is behind.
+                        let _ = tokio::task::spawn_blocking(move || index::keep(&state)).await;
                         (change.facts, ended.map_err(anyhow::Error::from))
                     });
                 }
