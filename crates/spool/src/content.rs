@@ -159,7 +159,7 @@ impl SpoolWriter {
     /// # Errors
     /// When the file cannot be made longer.
     pub fn append_zeros(&mut self, count: u64) -> Result<(), SpoolError> {
-        let zeros = [0; 64 << 10];
+        let zeros = [0; 16 << 10];
         let mut left = count;
         while left > 0 {
             let step = left.min(zeros.len() as u64);

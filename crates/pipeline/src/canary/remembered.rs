@@ -123,7 +123,7 @@ mod tests {
         let written = Remembered::new(5, None, tested(1, "x"));
         written.write(state.path()).unwrap();
         assert_eq!(Remembered::read(state.path()), Some(written));
-        for damaged in [&b""[..], b"{}", b"[1,2", &[b' '; 70_000]] {
+        for damaged in [&b""[..], b"{}", b"[1,2", &b" ".repeat(70_000)] {
             fs::write(state.path().join(FILE), damaged).unwrap();
             assert_eq!(Remembered::read(state.path()), None);
         }

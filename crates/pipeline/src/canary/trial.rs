@@ -161,7 +161,7 @@ fn look(worker: &Path, policy: &Policy, file: &SpoolFile, request: &Request) -> 
     workers::render(worker, policy, file, request, |_, _, page| {
         if let PageIn::Pixels { pixels, text, .. } = page {
             painted |= pixels.iter().any(|value| *value < 0x80);
-            text.iter().for_each(|run| seen.push_str(&run.text));
+            seen.extend(text.iter().map(|run| run.text.as_str()));
         }
         Ok(())
     })?;
