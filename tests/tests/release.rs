@@ -1,8 +1,8 @@
 //! A release that is no longer what was released: `verify-release` says so.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use e2e::released::folder;
-use e2e::{Clamd, Scratch, run};
+use e2e::{Clamd, Scratch, command, run};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,5 +81,44 @@ fn the_release_of_another_station_is_seen() -> Result<()> {
     let arguments = [OsStr::new("verify-release"), dir.as_os_str(), OsStr::new("--key"), OsStr::new(key.trim())];
     let ended = elsewhere.schleuse(&arguments)?;
     assert_eq!(ended.status, 1, "{ended:?}");
+    Ok(())
+}
+
+/// Text of the QR code on the first page of a PDF, as a foreign renderer draws it and a foreign reader reads it.
+fn scanned(scratch: &Scratch, pdf: &Path) -> Result<String> {
+    let prefix = scratch.path("page");
+    let drawn = run(command("pdftoppm").args(["-gray", "-r", "150", "-singlefile"]).arg(pdf).arg(&prefix))?;
+    ensure!(drawn.status == 0, "{drawn:?}");
+    let bytes = fs::read(prefix.with_added_extension("pgm"))?;
+    // PGM: magic, width, height, largest value, one white space, then a byte a pixel.
+    let mut head = bytes.splitn(5, |byte| byte.is_ascii_whitespace());
+    let mut word = || head.next().and_then(|word| std::str::from_utf8(word).ok()).context("a head");
+    ensure!(word()? == "P5", "no PGM");
+    let (width, height): (usize, usize) = (word()?.parse()?, word()?.parse()?);
+    ensure!(word()? == "255", "16 bits");
+    let pixels = head.next().context("pixels")?;
+    ensure!(pixels.len() == width * height, "{} pixels", pixels.len());
+    let mut page = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| pixels[y * width + x]);
+    let grids = page.detect_grids();
+    ensure!(grids.len() == 1, "{} codes", grids.len());
+    Ok(grids[0].decode()?.1)
+}
+
+#[test]
+fn the_receipt_is_one_page_whose_code_belongs_to_this_release_only() -> Result<()> {
+    let (scratch, dir) = released()?;
+    let receipt = dir.join(release::RECEIPT);
+    let info = run(command("pdfinfo").arg(&receipt))?;
+    ensure!(info.stdout.lines().any(|line| line.split_whitespace().eq(["Pages:", "1"])), "{info:?}");
+    let code = scanned(&scratch, &receipt)?;
+    let (session, digest) = release::read_receipt_code(&code).context("another code")?;
+    ensure!(dir.ends_with(&session) && digest.hex() == e2e::sha256_of(&dir.join(release::REPORT_JSON))?, "{code}");
+    let check = |code: &str| scratch.schleuse(&[OsStr::new("verify-release"), dir.as_os_str(), OsStr::new("--receipt"), OsStr::new(code)]);
+    ensure!(check(&code)?.status == 0);
+    let other = code.replace(&session, "20200101-000000-000000");
+    for wrong in [other.as_str(), "DATENSCHLEUSE", &code[..code.len() - 2]] {
+        let ended = check(wrong)?;
+        ensure!(ended.status == 1 && ended.stdout.contains("does NOT belong"), "{wrong}: {ended:?}");
+    }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod manifest;
 mod names;
 mod people;
 mod process;
+mod receipt;
 mod route;
 pub mod target;
 mod verify;
@@ -19,6 +20,7 @@ pub use manifest::{MANIFEST, Manifest, Purpose, SIGNATURE};
 pub use names::OutputNames;
 pub use people::{Language, report_pdf};
 pub use process::ProcessError;
+pub use receipt::{read_receipt_code, receipt_code, receipt_pdf};
 pub use route::{RouteError, folder_of, groups_of, route};
 pub use verify::{ReleaseFault, VerifiedRelease, verify_folder, verify_folder_by, verify_release};
 
@@ -28,5 +30,7 @@ pub const FILES: &str = "files";
 pub const REPORT_JSON: &str = "session-report.json";
 /// The session report for people, German.
 pub const REPORT_DE: &str = "Sitzungsbericht.pdf";
+/// The receipt, German and English, one page.
+pub const RECEIPT: &str = "Quittung-Receipt.pdf";
 /// The session report for people, English.
 pub const REPORT_EN: &str = "session-report.pdf";

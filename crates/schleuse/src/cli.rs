@@ -221,6 +221,9 @@ pub enum Release {
 pub struct VerifyRelease {
     /// A release folder.
     pub dir: PathBuf,
+    /// Also check that this receipt (the text of its QR code) belongs to the release.
+    #[arg(long, value_name = "CODE")]
+    pub receipt: Option<String>,
     /// Public key of the station (64 hexadecimal digits) instead of the one in the state directory.
     #[arg(long, value_name = "HEX")]
     pub key: Option<String>,

@@ -173,6 +173,9 @@ pub enum WriteError {
         /// Cells of the row.
         found: usize,
     },
+    /// The modules of a code in a report are no square, or do not fit on the page.
+    #[error("the code of a report is no square that fits on a page")]
+    Matrix,
 }
 
 #[cfg(test)]

@@ -162,6 +162,39 @@ impl ReportDocument {
         Ok(())
     }
 
+    /// Adds a square of dark and light modules (a QR code), `side_pt` points wide, with its quiet zone of four modules.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError::Matrix`] when it is no square, empty, or wider than the page.
+    pub fn matrix(&mut self, rows: &[Vec<bool>], side_pt: f64) -> Result<(), WriteError> {
+        let count = rows.len();
+        if count == 0 || rows.iter().any(|row| row.len() != count) || !(1.0..=BODY_WIDTH_PT).contains(&side_pt) {
+            return Err(WriteError::Matrix);
+        }
+        self.keep(side_pt);
+        // ISO/IEC 18004, 6.3.8: a quiet zone of four modules.
+        let module = side_pt / (count as f64 + 8.0);
+        let (left, top) = (LEFT_PT + 4.0 * module, self.free_pt - 4.0 * module);
+        self.free_pt -= side_pt;
+        self.draw(|page| {
+            for (index, row) in rows.iter().enumerate() {
+                let bottom = top - (index as f64 + 1.0) * module;
+                let mut at = 0;
+                // A rectangle for each run of dark modules.
+                for run in row.chunk_by(|a, b| a == b) {
+                    if run.first() == Some(&true) {
+                        let edges = [left + at as f64 * module, bottom, run.len() as f64 * module, module];
+                        page.push(Operation::new("re", edges.map(number).to_vec()));
+                    }
+                    at += run.len();
+                }
+            }
+            page.push(Operation::new("f", vec![]));
+        });
+        Ok(())
+    }
+
     /// The bytes of the file, with page numbers.
     ///
     /// # Errors

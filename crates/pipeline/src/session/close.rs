@@ -10,7 +10,7 @@ use model::format::{Action, Family};
 use model::item::Sanitised;
 use model::report::{ItemLine, Outcome, Output, SCHEMA, SessionReport, Totals};
 use model::{Item, Reason};
-use release::{FILES, Language, OutputNames, REPORT_DE, REPORT_EN, REPORT_JSON, Release, ReleaseTicket, report_pdf};
+use release::{FILES, Language, OutputNames, RECEIPT, REPORT_DE, REPORT_EN, REPORT_JSON, Release, ReleaseTicket, receipt_pdf, report_pdf};
 use serde_json::json;
 use wire::VerifyKind;
 
@@ -156,9 +156,13 @@ impl Session<'_> {
 
     async fn add_reports(&self, report: &SessionReport, release: &mut Release) -> Result<(), StationFault> {
         let json = serde_json::to_vec_pretty(report).map_err(|_| StationFault::Internal("report"))?;
-        release.add_record(REPORT_JSON, &json)?;
-        for (name, language) in [(REPORT_DE, Language::De), (REPORT_EN, Language::En)] {
-            let pdf = report_pdf(report, language)?;
+        let digest = release.add_record(REPORT_JSON, &json)?;
+        let pages = [
+            (REPORT_DE, report_pdf(report, Language::De)?),
+            (REPORT_EN, report_pdf(report, Language::En)?),
+            (RECEIPT, receipt_pdf(report, digest)?),
+        ];
+        for (name, pdf) in pages {
             let file = self.shared.spool.put(&pdf)?;
             let verdict = self
                 .shared

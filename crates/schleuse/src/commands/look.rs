@@ -10,7 +10,30 @@ use serde_json::json;
 use std::path::Path;
 
 pub fn verify_release(what: &VerifyRelease) -> anyhow::Result<u8> {
-    verify_folder(&what.dir, Purpose::Release, what.key.as_deref(), &what.state)
+    let status = verify_folder(&what.dir, Purpose::Release, what.key.as_deref(), &what.state)?;
+    match &what.receipt {
+        Some(code) if status == 0 => verify_receipt(&what.dir, code, what.state.json),
+        _ => Ok(status),
+    }
+}
+
+/// Whether a receipt is that of a release that was just found to hold.
+fn verify_receipt(dir: &Path, code: &str, as_json: bool) -> anyhow::Result<u8> {
+    let wanted = || -> anyhow::Result<bool> {
+        let Some((session, digest)) = release::read_receipt_code(code) else { return Ok(false) };
+        let bytes = std::fs::read(dir.join(release::REPORT_JSON)).context("the session report cannot be read")?;
+        let report: model::report::SessionReport = serde_json::from_slice(&bytes).context("the session report is none")?;
+        Ok(report.session == session && digest.0[..] == *<sha2::Sha256 as sha2::Digest>::digest(&bytes))
+    };
+    let belongs = wanted()?;
+    if as_json {
+        print_json(&json!({ "receipt_belongs": belongs }))?;
+    } else if belongs {
+        println!("the receipt belongs to this release");
+    } else {
+        println!("the receipt does NOT belong to this release");
+    }
+    Ok(if belongs { 0 } else { BROKEN })
 }
 
 pub fn verify_certificate(what: &VerifyCertificate) -> anyhow::Result<u8> {
