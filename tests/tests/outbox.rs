@@ -2,12 +2,13 @@
 //! two programs of one station write one chain.
 
 use anyhow::{Context as _, Result, ensure};
-use audit::{Filter, events};
+use audit::{Filter, OsEntropy, SystemClock, events};
 use e2e::released::check_audit;
-use e2e::{Clamd, Scratch, command, program, run};
+use e2e::{Clamd, Scratch, command, program, run, settings};
+use pipeline::{Order, Quiet, Station};
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
+use std::sync::Arc;
 
 fn word(arguments: &[&str]) -> Result<String> {
     let ended = run(command("id").args(arguments))?;
@@ -104,22 +105,29 @@ fn a_session_without_an_owner_or_a_route_is_refused_on_record() -> Result<()> {
 }
 
 #[test]
-fn two_programs_of_one_station_write_one_chain() -> Result<()> {
+fn several_stations_beside_each_other_write_one_chain() -> Result<()> {
     let (clamd, scratch) = (Clamd::start()?, Scratch::new()?);
     let medium = scratch.path("many");
     fs::create_dir(&medium)?;
     for n in 0..150 {
         fs::write(medium.join(format!("Notiz {n}.txt")), format!("Notiz {n}\n"))?;
     }
-    let begin = || -> Result<_> {
-        Ok(scratch.process(&medium, &clamd.address())?.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?)
+    // Whoever comes first holds the chain; the others hand their records over, and the next takes it when the first ends.
+    let session = || -> Result<()> {
+        let order = Order { source: medium.clone(), device: None, release_to: scratch.release().into(), owner: None, keys: Vec::new() };
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
+        let (worker, address) = (program("schleuse-worker")?, clamd.address().parse()?);
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(async {
+            let station = Station::open_beside(&scratch.state(), worker, settings("")?, address, clock, entropy).await?;
+            pipeline::process(&station, &order, Arc::new(Quiet)).await?;
+            Ok(())
+        })
     };
-    // Whoever comes first holds the chain; the others hand their records over.
-    let both = [begin()?, begin()?, begin()?];
-    for child in both {
-        let ended = child.wait_with_output()?;
-        ensure!(ended.status.code() == Some(0), "{}", String::from_utf8_lossy(&ended.stderr));
-    }
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..3).map(|_| scope.spawn(session)).collect();
+        running.into_iter().try_for_each(|one| one.join().map_err(|_| anyhow::anyhow!("a session panicked"))?)
+    })?;
     check_audit(&scratch)?;
     let released = scratch.released_names()?;
     ensure!(released.len() == 3 && released.iter().all(|name| !name.starts_with('.')), "{released:?}");

@@ -156,6 +156,12 @@ pub enum StationFault {
         /// Lines in the report.
         lines: u64,
     },
+    /// There is a supervisor already.
+    #[error("another supervisor works on this state directory ({path} is locked). Wait until it has ended")]
+    SecondSupervisor {
+        /// Its lock.
+        path: PathBuf,
+    },
     /// Another program holds this state directory, and does not answer.
     #[error("another program works on this state directory and does not answer at {path}: {source}. Wait until it has ended")]
     Occupied {

@@ -14,6 +14,8 @@ use std::path::Path;
 
 /// Extension of files in the folder that are no journals.
 const ASIDE: &str = "unreadable";
+/// Extension of journals that are being written.
+const PARTIAL: &str = "partial";
 
 /// What a restart needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +84,30 @@ impl Journal {
         removed.map_err(|source| StationFault::State { path, source })
     }
 
+    /// Removes journals that were being written when their program ended. For the supervisor's start only: a session that
+    /// begins meanwhile writes one.
+    ///
+    /// # Errors
+    /// When the directory cannot be read or written.
+    pub fn clear_partial(dir: &Path) -> Result<(), StationFault> {
+        let state = |path: &Path| {
+            let path = path.to_path_buf();
+            move |source| StationFault::State { path, source }
+        };
+        let entries = match fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(state(dir))?,
+        };
+        for entry in entries {
+            let path = entry.map_err(state(dir))?.path();
+            let at_work = || File::open(&path).is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)));
+            if path.extension().is_some_and(|e| e == PARTIAL) && !at_work() {
+                fs::remove_file(&path).map_err(state(&path))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The sessions that never ended. A file that is no journal is set aside: no kill leaves one (journals appear by rename),
     /// and one damaged file must not stop every later start.
     ///
@@ -99,11 +125,7 @@ impl Journal {
         let mut left = Left::default();
         for entry in entries {
             let path = entry.map_err(state(dir))?.path();
-            if path.extension().is_some_and(|e| e == "partial") {
-                fs::remove_file(&path).map_err(state(&path))?;
-                continue;
-            }
-            if path.extension().is_some_and(|e| e == ASIDE) {
+            if path.extension().is_some_and(|e| e == PARTIAL || e == ASIDE) {
                 continue;
             }
             let mut file = File::open(&path).map_err(state(&path))?;
@@ -142,6 +164,11 @@ mod tests {
         fs::write(dir.path().join(".s2.partial"), "{\"session\":").unwrap();
         fs::write(dir.path().join("s3.json"), "{\"session\":").unwrap();
         fs::write(dir.path().join("s4.json"), "").unwrap();
+        // Whoever only looks leaves what is being written alone.
+        assert!(Journal::left(dir.path()).is_ok() && dir.path().join(".s2.partial").exists());
+        fs::rename(dir.path().join("s3.json.unreadable"), dir.path().join("s3.json")).unwrap();
+        fs::rename(dir.path().join("s4.json.unreadable"), dir.path().join("s4.json")).unwrap();
+        Journal::clear_partial(dir.path()).unwrap();
         let left = Journal::left(dir.path()).unwrap();
         assert_eq!(left.journals, std::slice::from_ref(&journal));
         assert_eq!(left.unreadable, ["s3.json", "s4.json"]);

@@ -14,6 +14,7 @@ use spool::Spool;
 
 impl Station {
     pub(crate) async fn recover(&self) -> Result<(), StationFault> {
+        Journal::clear_partial(&self.paths.sessions())?;
         let left = Journal::left(&self.paths.sessions())?;
         for name in left.unreadable {
             tracing::warn!(name, "a journal cannot be read; it was set aside");

@@ -73,7 +73,7 @@ enum Accounted {
 /// voided.
 pub async fn process(station: &Station, order: &Order, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
     let (kind, size_bytes) = kind_of_source(order)?;
-    carry_out(station, order, Source { kind, size_bytes, again: None }, progress).await
+    Box::pin(carry_out(station, order, Source { kind, size_bytes, again: None }, progress)).await
 }
 
 /// What a session is about.
@@ -85,7 +85,7 @@ struct Source<'a> {
 }
 
 async fn carry_out(station: &Station, order: &Order, source: Source<'_>, progress: Arc<dyn Progress>) -> Result<Finished, StationFault> {
-    let ended = run(station, order, source, progress).await;
+    let ended = Box::pin(run(station, order, source, progress)).await;
     station.metrics.session_ended(&ended);
     ended
 }

@@ -12,6 +12,7 @@ use scan::{ClamAv, ClamdAddress, Engine, HashList};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use spool::{Quarantine, Reviewers};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wire::RuleSource;
@@ -101,6 +102,8 @@ pub struct Station {
     pub(crate) confinement: Confinement,
     pub(crate) transitions: Arc<dyn Transitions>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Held by the one supervisor as long as it lives.
+    supervisor: Option<File>,
 }
 
 impl std::fmt::Debug for Station {
@@ -110,12 +113,42 @@ impl std::fmt::Debug for Station {
 }
 
 impl Station {
-    /// Opens the state directory (made if absent), takes the lock, and finishes or voids sessions that a crash left open.
+    /// Opens the state directory (made if absent) as its one supervisor, and finishes or voids sessions that a crash left open.
     /// `transitions` hears of every step of this start and of its sessions.
     ///
     /// # Errors
     /// [`StationFault`]; among others when another supervisor uses this state.
     pub async fn open(
+        state: &Path,
+        worker: PathBuf,
+        settings: Settings,
+        clamd: ClamdAddress,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        transitions: Arc<dyn Transitions>,
+    ) -> Result<Self, StationFault> {
+        let lock = supervisor_lock(state)?;
+        Self::open_with(Some(lock), state, worker, settings, clamd, clock, entropy, transitions).await
+    }
+
+    /// The same beside a supervisor: for what people do while a kiosk works. It puts nothing right that a crash left.
+    ///
+    /// # Errors
+    /// [`StationFault`].
+    pub async fn open_beside(
+        state: &Path,
+        worker: PathBuf,
+        settings: Settings,
+        clamd: ClamdAddress,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, StationFault> {
+        Self::open_with(None, state, worker, settings, clamd, clock, entropy, Arc::new(crate::Unobserved)).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a station is made of")]
+    async fn open_with(
+        supervisor: Option<File>,
         state: &Path,
         worker: PathBuf,
         settings: Settings,
@@ -130,7 +163,7 @@ impl Station {
         let Identity { key, name } = identity;
         transitions.reached(Transition::ChainOpened);
         let reviewers = reviewers_of(&paths)?;
-        let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers, recorder.holds_chain())?);
+        let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers, supervisor.is_some())?);
         let settings = Arc::new(settings);
         let (program, policy) = (worker.clone(), settings.policy.worker.clone());
         let proof = tokio::task::spawn_blocking(move || confinement::prove(&program, &policy)).await;
@@ -143,16 +176,30 @@ impl Station {
             }
         };
         let metrics = Arc::new(Metrics::new(clock.now_unix_ms()));
-        let station =
-            Self { paths, name, settings, worker, key, quarantine, recorder, clock, entropy, clamd, confinement, transitions, metrics };
+        let station = Self {
+            paths,
+            name,
+            settings,
+            worker,
+            key,
+            quarantine,
+            recorder,
+            clock,
+            entropy,
+            clamd,
+            confinement,
+            transitions,
+            metrics,
+            supervisor,
+        };
         station.recorder.note(
             None,
             events::STATION_START,
-            json!({ "version": env!("CARGO_PKG_VERSION"), "confinement": station.confinement, "beside_another": !station.recorder.holds_chain() }),
+            json!({ "version": env!("CARGO_PKG_VERSION"), "confinement": station.confinement, "supervisor": station.supervisor.is_some() }),
         );
         station.recorder.flush().await?;
         station.transitions.reached(Transition::StationStarted);
-        if station.recorder.holds_chain() {
+        if station.supervisor.is_some() {
             station.recover().await?;
         }
         station.transitions.reached(Transition::RecoveryEnded);
@@ -178,6 +225,15 @@ impl Station {
     /// What happened since this start, in figures.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Puts on record that this program ends its work in order.
+    ///
+    /// # Errors
+    /// When the chain cannot be written.
+    pub async fn stop(&self) -> Result<(), StationFault> {
+        self.recorder.note(None, events::STATION_STOP, json!({ "supervisor": self.supervisor.is_some() }));
+        self.recorder.flush().await.map(drop)
     }
 
     /// The way to the audit chain.
@@ -213,10 +269,23 @@ pub(crate) fn make_private(dir: &Path) -> Result<(), StationFault> {
     made.map_err(|source| StationFault::State { path: dir.into(), source })
 }
 
+/// Takes the place of the one supervisor; the kernel lets go of it when the program ends, however it ends.
+fn supervisor_lock(state: &Path) -> Result<File, StationFault> {
+    make_private(state)?;
+    let path = state.join("supervisor.lock");
+    let unusable = |source| StationFault::State { path: path.clone(), source };
+    let lock = File::options().write(true).create(true).truncate(false).open(&path).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(StationFault::SecondSupervisor { path }),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
+    }
+}
+
 /// The reviewers' keys; the first one is made where there is none. Two first starts at once agree on one.
 fn reviewers_of(paths: &StatePaths) -> Result<Reviewers, StationFault> {
     let unusable = |source| StationFault::State { path: paths.root.clone(), source };
-    let lock = std::fs::File::open(&paths.root).map_err(unusable)?;
+    let lock = File::open(&paths.root).map_err(unusable)?;
     lock.lock().map_err(unusable)?;
     match Reviewers::load(&paths.reviewers()) {
         Err(spool::ReviewerError::Absent { .. }) => Ok(Reviewers::create_first(&paths.reviewers(), &paths.first_identity())?),

@@ -74,7 +74,7 @@ pub async fn process_hold(
     let order = Order { source: record.hold.clone().into(), device: None, release_to, owner: record.owner.clone(), keys: Vec::new() };
     let again = AgainContent { granted, record: &record, content };
     let source = Source { kind: SourceKind::Hold, size_bytes: Some(record.size_bytes), again: Some(again) };
-    carry_out(station, &order, source, progress).await
+    Box::pin(carry_out(station, &order, source, progress)).await
 }
 
 fn admissible(record: &HoldRecord, exception: &Exception) -> Result<(), HoldRefusal> {

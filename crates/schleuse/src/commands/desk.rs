@@ -8,7 +8,7 @@ use crate::settings::{self, ConfigurationError};
 use audit::{Clock as _, OsEntropy, SystemClock, events};
 use model::{Policy, escape_text};
 use pipeline::station::StatePaths;
-use pipeline::{Recorder, Station, StationFault, Unobserved};
+use pipeline::{Recorder, Station, StationFault};
 use scan::ClamdAddress;
 use serde_json::{Value, json};
 use spool::{HoldRecord, IdentityError, IdentityFile, ReviewerIdentity, Reviewers};
@@ -60,7 +60,7 @@ impl Desk {
         let worker = settings::worker_program()?;
         let policy = settings.policy.clone();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
-        let station = Station::open(&state, worker, settings, clamd, clock, entropy, Arc::new(Unobserved)).await?;
+        let station = Station::open_beside(&state, worker, settings, clamd, clock, entropy).await?;
         Ok(Self { station, policy, paths: StatePaths::new(&state) })
     }
 

@@ -46,7 +46,10 @@ pub fn run(order: &Process) -> anyhow::Result<u8> {
         }
         let ended = pipeline::process(&station, &job, progress).await;
         metrics::write(&station, &state, forwarding.as_ref()).await;
-        Ok::<_, anyhow::Error>(ended?)
+        let stopped = station.stop().await;
+        let finished = ended?;
+        stopped?;
+        Ok::<_, anyhow::Error>(finished)
     });
     // Also after a fault: what was held before it counts.
     if state.is_dir() {

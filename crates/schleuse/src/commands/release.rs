@@ -5,7 +5,7 @@ use crate::cli::Release;
 use crate::settings;
 use anyhow::Context as _;
 use audit::{OsEntropy, SystemClock};
-use pipeline::{Station, Unobserved};
+use pipeline::Station;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub fn run(what: &Release) -> anyhow::Result<u8> {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no runtime")?;
             let still = runtime.block_on(async {
                 let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
-                let station = Station::open(&dir, worker, settings, clamd.clone(), clock, entropy, Arc::new(Unobserved)).await?;
+                let station = Station::open_beside(&dir, worker, settings, clamd.clone(), clock, entropy).await?;
                 station.deliver_waiting().await
             })?;
             if state.json {

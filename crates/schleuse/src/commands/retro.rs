@@ -6,7 +6,7 @@ use crate::settings::{self, ConfigurationError};
 use anyhow::Context as _;
 use audit::{OsEntropy, SystemClock, events};
 use model::Digest;
-use pipeline::{RetroHits, Station, Unobserved};
+use pipeline::{RetroHits, Station};
 use scan::ClamdAddress;
 use serde_json::json;
 use std::path::Path;
@@ -27,7 +27,7 @@ pub fn run(hunt: &RetroHunt) -> anyhow::Result<u8> {
     let found = runtime.block_on(async {
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
         // Opened before the chain is read: what a crash left out of it is then in it. No engine is asked.
-        let station = Station::open(&state, worker, settings, ClamdAddress::Auto, clock, entropy, Arc::new(Unobserved)).await?;
+        let station = Station::open_beside(&state, worker, settings, ClamdAddress::Auto, clock, entropy).await?;
         let found = pipeline::retro_hits(&state, &digests)?;
         for hit in &found.hits {
             // With the session's key: erasing the session erases this too.

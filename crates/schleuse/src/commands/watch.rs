@@ -50,8 +50,10 @@ pub fn run(wanted: &Wanted) -> anyhow::Result<u8> {
         let figures = metrics::serve(source, wanted.metrics_listen).await?;
         let lock = Lock { station, state: state.clone(), policy, mountd, destination: chosen, as_json: wanted.state.json };
         let ended = lock.run(&mut changes).await;
+        let stopped = lock.station.stop().await;
         figures.end().await;
-        ended
+        ended?;
+        Ok::<_, anyhow::Error>(stopped?)
     });
     drop(held);
     // It ends as its pipe closes.
