@@ -13,6 +13,7 @@ use crate::station::Station;
 use crate::transition::Transition;
 use audit::events;
 use model::policy::{ReleasePolicy, TargetPlace};
+use model::report::SessionReport;
 use release::target::{self, TargetError};
 use release::{Delivered, deliver};
 use serde::{Deserialize, Serialize};
@@ -126,9 +127,8 @@ impl Station {
     pub(crate) async fn finish_delivery(&self, journal: &Journal) -> Result<Delivery, StationFault> {
         let delivery = self.attempt(journal, Patience::Once).await?;
         if let Delivery::Done(delivered) = &delivery {
-            if !self.has_end(&journal.session)? {
-                self.note_delivered(&journal.session, delivered);
-            }
+            self.note_delivered(&journal.session, delivered);
+            self.note_closed(&journal.session)?;
             self.recorder.close_session(&journal.session).await?;
             self.transitions.reached(Transition::RecoveryRecorded);
             self.clear_outbox(&journal.session)?;
@@ -143,6 +143,18 @@ impl Station {
             "written_now": delivered.written, "already_there": delivered.already,
         });
         self.recorder.note(Some(session), events::SESSION_RELEASED, payload);
+    }
+
+    /// Records the sums of a session that ended before it could: from its report, which lies in the outbox.
+    fn note_closed(&self, session: &str) -> Result<(), StationFault> {
+        if self.has_recorded(session, &[events::SESSION_CLOSED])? {
+            return Ok(());
+        }
+        let path = self.paths.outbox().join(session).join(release::REPORT_JSON);
+        let report = fs::read(&path).map_err(|source| StationFault::State { path: path.clone(), source })?;
+        let report: SessionReport = serde_json::from_slice(&report).map_err(|error| StationFault::State { path, source: error.into() })?;
+        self.recorder.note(Some(session), events::SESSION_CLOSED, json!(report.totals));
+        Ok(())
     }
 
     /// Removes a delivered release from the outbox.
@@ -166,8 +178,9 @@ impl Station {
         });
         match task.await.map_err(|_| StationFault::Internal("delivery"))? {
             Ok(delivered) => Ok(Delivery::Done(delivered)),
-            // The station's own disk, not the target: nothing can be delivered from it.
-            Err(fault @ TargetError::Outbox { .. }) => Err(StationFault::Outbox(fault)),
+            // The station's own disk, not the target: nothing can be delivered from it. What was sealed by an earlier session
+            // does not keep the station from working; it stays where it is, and is told each time.
+            Err(fault @ TargetError::Outbox { .. }) if matches!(patience, Patience::Session) => Err(StationFault::Outbox(fault)),
             Err(other) => Ok(Delivery::Waiting(other.to_string())),
         }
     }

@@ -37,6 +37,13 @@ impl Station {
         let sealed = self.is_sealed(session);
         let payload = json!({ "finished_in_outbox": sealed, "half_written_removed": half, "end_recorded_before": recorded_before });
         self.recorder.note(Some(session), events::RECOVERY, payload);
+        // Its release was on its target before; whoever has taken it away since does not get it twice.
+        if sealed && recorded_before {
+            self.recorder.close_session(session).await?;
+            self.transitions.reached(Transition::RecoveryRecorded);
+            self.clear_outbox(session)?;
+            return Journal::close(&self.paths.sessions(), session);
+        }
         if sealed {
             if let Delivery::Waiting(why) = self.finish_delivery(journal).await? {
                 tracing::warn!(session, why, "a release waits in the outbox");
@@ -54,10 +61,15 @@ impl Station {
     }
 
     /// Whether the chain already says how the session ended: the kill came between that record and the end of the journal.
-    pub(crate) fn has_end(&self, session: &str) -> Result<bool, StationFault> {
+    fn has_end(&self, session: &str) -> Result<bool, StationFault> {
+        self.has_recorded(session, &[events::SESSION_RELEASED, events::SESSION_VOIDED])
+    }
+
+    /// Whether the chain has one of these events of a session.
+    pub(crate) fn has_recorded(&self, session: &str, wanted: &[&str]) -> Result<bool, StationFault> {
         let filter = Filter { session: Some(session.to_owned()), ..Filter::default() };
         for record in audit::show(&self.paths.root, filter)? {
-            if [events::SESSION_RELEASED, events::SESSION_VOIDED].contains(&record?.event.as_str()) {
+            if wanted.contains(&record?.event.as_str()) {
                 return Ok(true);
             }
         }

@@ -197,6 +197,9 @@ impl Station {
             events::STATION_START,
             json!({ "version": env!("CARGO_PKG_VERSION"), "confinement": station.confinement, "supervisor": station.supervisor.is_some() }),
         );
+        if station.supervisor.is_some() {
+            station.note_policy_change()?;
+        }
         station.recorder.flush().await?;
         station.transitions.reached(Transition::StationStarted);
         if station.supervisor.is_some() {
@@ -204,6 +207,23 @@ impl Station {
         }
         station.transitions.reached(Transition::RecoveryEnded);
         Ok(station)
+    }
+
+    /// Says so when policy, format table or rules are not those of the start before.
+    fn note_policy_change(&self) -> Result<(), StationFault> {
+        let path = self.paths.root.join("policy.sha256");
+        let now = self.settings.policy_sha256.hex();
+        let before = std::fs::read_to_string(&path).ok();
+        if before.as_deref() == Some(now.as_str()) {
+            return Ok(());
+        }
+        if before.is_some() {
+            let before = before.as_deref().and_then(Digest::from_hex);
+            self.recorder.note(None, events::CONFIGURATION_CHANGED, json!({ "change": "policy", "before": before, "now": now }));
+        }
+        let partial = self.paths.root.join(".policy.sha256.partial");
+        let written = std::fs::write(&partial, now).and_then(|()| std::fs::rename(&partial, &path));
+        written.map_err(|source| StationFault::State { path, source })
     }
 
     /// Identifier of the station: the beginning of its public key.

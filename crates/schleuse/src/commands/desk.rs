@@ -48,12 +48,21 @@ pub struct Request<'a> {
 
 /// The station as a person's command sees it.
 pub struct Desk {
-    pub station: Station,
+    way: Way,
     pub policy: Policy,
     pub paths: StatePaths,
 }
 
+/// What a command needs of the station.
+enum Way {
+    /// Its engines and workers too: content is looked at.
+    Whole(Box<Station>),
+    /// Only its record.
+    Light(Recorder),
+}
+
 impl Desk {
+    /// With engines and workers.
     pub async fn open(policy: &PolicyFile, state: &State, clamd: ClamdAddress) -> anyhow::Result<Self> {
         let settings = settings::load(policy.policy.as_deref())?;
         let state = settings::state_dir(state.state.as_deref())?;
@@ -61,11 +70,30 @@ impl Desk {
         let policy = settings.policy.clone();
         let (clock, entropy) = (Arc::new(SystemClock), Arc::new(OsEntropy::new()));
         let station = Station::open_beside(&state, worker, settings, clamd, clock, entropy).await?;
-        Ok(Self { station, policy, paths: StatePaths::new(&state) })
+        Ok(Self { way: Way::Whole(Box::new(station)), policy, paths: StatePaths::new(&state) })
     }
 
-    pub const fn recorder(&self) -> &Recorder {
-        self.station.recorder()
+    /// For what looks at no content: nothing but the way to the chain is opened.
+    pub fn light(policy: &PolicyFile, state: &State) -> anyhow::Result<Self> {
+        let settings = settings::load(policy.policy.as_deref())?;
+        let state = settings::state_dir(state.state.as_deref())?;
+        let recorder = Recorder::open(&state, Arc::new(SystemClock), Arc::new(OsEntropy::new()))?;
+        Ok(Self { way: Way::Light(recorder), policy: settings.policy, paths: StatePaths::new(&state) })
+    }
+
+    pub fn recorder(&self) -> &Recorder {
+        match &self.way {
+            Way::Whole(station) => station.recorder(),
+            Way::Light(recorder) => recorder,
+        }
+    }
+
+    /// The whole station, for a command that opened it.
+    pub fn station(&self) -> anyhow::Result<&Station> {
+        match &self.way {
+            Way::Whole(station) => Ok(station),
+            Way::Light(_) => Err(StationFault::Internal("desk").into()),
+        }
     }
 
     pub fn quarantine(&self) -> PathBuf {

@@ -1,11 +1,14 @@
 //! `schleuse state` and `schleuse find`; and what the end of a session does for the index.
 
-use super::print_json;
+use super::{desk, print_json};
 use crate::cli::index::{Find, Indexed};
 use crate::settings::{self, ConfigurationError};
 use ::index::{Counts, Index, SeenAs};
+use audit::{OsEntropy, SystemClock, events};
 use model::Digest;
+use pipeline::Recorder;
 use std::path::Path;
+use std::sync::Arc;
 
 pub fn run(what: &Indexed) -> anyhow::Result<u8> {
     let (state, anew) = match what {
@@ -15,6 +18,14 @@ pub fn run(what: &Indexed) -> anyhow::Result<u8> {
     let dir = present(&settings::state_dir(state.state.as_deref())?)?;
     let index = if anew { Index::rebuild(&dir)? } else { Index::open(&dir)? };
     let counts = index.counts()?;
+    if anew {
+        desk::block_on(async {
+            let recorder = Recorder::open(&dir, Arc::new(SystemClock), Arc::new(OsEntropy::new()))?;
+            recorder.note_by(desk::ADMINISTRATOR, None, events::STATE_REBUILT, serde_json::to_value(&counts)?);
+            recorder.flush().await?;
+            Ok(())
+        })?;
+    }
     if state.json {
         print_json(&counts)?;
     } else {

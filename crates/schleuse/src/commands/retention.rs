@@ -6,7 +6,6 @@ use crate::cli::{DueNow, Retention};
 use anyhow::Context as _;
 use audit::events;
 use pipeline::{STATION, StationFault};
-use scan::ClamdAddress;
 use serde::Serialize;
 use serde_json::json;
 use spool::retention::{Due, due, names_due};
@@ -49,7 +48,7 @@ impl Outcome {
 }
 
 async fn run_now(wanted: &DueNow) -> anyhow::Result<u8> {
-    let desk = Desk::open(&wanted.policy, &wanted.state, ClamdAddress::Auto).await?;
+    let desk = Desk::light(&wanted.policy, &wanted.state)?;
     let (reviewers, mut outcome) = (desk.reviewers()?, Outcome::default());
     for record in Quarantine::list(&desk.quarantine()).map_err(StationFault::from)? {
         one(&desk, &reviewers, &record, wanted.dry_run, &mut outcome).await?;

@@ -8,7 +8,6 @@ use anyhow::Context as _;
 use audit::events;
 use pipeline::StationFault;
 use pipeline::station::StatePaths;
-use scan::ClamdAddress;
 use serde_json::json;
 use spool::{IdentityFile, Reviewer, ReviewerError, ReviewerIdentity, Reviewers, is_reviewer_name};
 use std::path::{Path, PathBuf};
@@ -91,12 +90,12 @@ async fn add(file: &Path, policy: &PolicyFile, state: &State) -> anyhow::Result<
     }
     // A station that has no key yet would make one by itself as it opens; so the first key is registered before.
     let early = matches!(Reviewers::load(&dir), Err(ReviewerError::Absent { .. })).then(|| Reviewers::add(&dir, file));
-    let desk = Desk::open(policy, state, ClamdAddress::Auto).await?;
+    let desk = Desk::light(policy, state)?;
     changed(&desk, "add", file, early.unwrap_or_else(|| Reviewers::add(&dir, file)), state).await
 }
 
 async fn remove(name: &str, policy: &PolicyFile, state: &State) -> anyhow::Result<u8> {
-    let desk = Desk::open(policy, state, ClamdAddress::Auto).await?;
+    let desk = Desk::light(policy, state)?;
     let removed = Reviewers::remove(&desk.paths.reviewers(), name);
     changed(&desk, "remove", Path::new(name), removed, state).await
 }

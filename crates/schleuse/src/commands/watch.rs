@@ -96,6 +96,7 @@ impl Lock {
         let mut sessions: JoinSet<(DeviceFacts, anyhow::Result<Finished>)> = JoinSet::new();
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let (mut watching, mut failed) = (true, None);
+        let mut delivering: Option<tokio::task::JoinHandle<()>> = None;
         let mut waiting = tokio::time::interval(Duration::from_secs(self.policy.release.wait_seconds.max(5).into()));
         let interval = Duration::from_secs(u64::from(self.policy.canary.interval_hours) * 3_600);
         let mut due = tokio::time::interval_at(Instant::now() + interval, interval);
@@ -115,7 +116,16 @@ impl Lock {
                     }
                 },
                 // What waits for its target is tried again.
-                _ = waiting.tick(), if watching => self.station.deliver_waiting().await.map(drop).map_err(anyhow::Error::from),
+                _ = waiting.tick(), if watching && delivering.as_ref().is_none_or(tokio::task::JoinHandle::is_finished) => {
+                    // Beside the rest: a slow target keeps no medium waiting.
+                    let station = Arc::clone(&self.station);
+                    delivering = Some(tokio::spawn(async move {
+                        if let Err(fault) = station.deliver_waiting().await {
+                            tracing::warn!(%fault, "what waits for its target could not be looked at");
+                        }
+                    }));
+                    Ok(())
+                }
                 _ = due.tick(), if watching => self.station.try_canaries().await.map_err(anyhow::Error::from),
                 _ = terminate.recv(), if watching => {
                     watching = false;
@@ -131,6 +141,10 @@ impl Lock {
                 watching = false;
                 failed.get_or_insert(error);
             }
+        }
+        if let Some(delivering) = delivering {
+            // It failed or panicked alone; what waits is still there.
+            let _ = delivering.await;
         }
         failed.map_or(Ok(()), Err)
     }

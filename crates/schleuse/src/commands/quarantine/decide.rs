@@ -143,7 +143,7 @@ pub async fn approve(wanted: &Approve) -> anyhow::Result<u8> {
     open_for(&desk, "approve", reviewer, record, identity).await?;
     let (granted, destination) = match (so_far, case.approved_by(&desk, record, reviewer)) {
         // All was said before, but the line did not end: it is tried again.
-        (Ok(granted), true) => (granted, destination::choose(&desk.station, &desk.policy.release, folder, owner).await?),
+        (Ok(granted), true) => (granted, destination::choose(desk.station()?, &desk.policy.release, folder, owner).await?),
         (Err(_), true) => {
             let sentence = format!("{reviewer} approved hold {} already; another reviewer is needed", record.hold);
             return Err(desk.refuse(request, Why::new("approved-already", sentence)).await);
@@ -155,7 +155,7 @@ pub async fn approve(wanted: &Approve) -> anyhow::Result<u8> {
             match case.amounts_to(&desk, record, &then) {
                 Ok(granted) => {
                     // Where it goes is known before anything is signed away.
-                    let destination = destination::choose(&desk.station, &desk.policy.release, folder, owner).await?;
+                    let destination = destination::choose(desk.station()?, &desk.policy.release, folder, owner).await?;
                     file(&desk, record, &statement).await?;
                     (granted, destination)
                 }
@@ -184,7 +184,7 @@ fn told(as_json: bool, record: &HoldRecord, missing: &Refusal) -> anyhow::Result
 async fn go_through(desk: &Desk, admitted: &Admitted, again: Again, as_json: bool) -> anyhow::Result<u8> {
     let mut content = Quarantine::original(&desk.quarantine(), &admitted.record, &admitted.identity)?;
     let progress: Arc<dyn Telling> = if as_json { Arc::new(Quiet) } else { terminal::progress() };
-    let finished = pipeline::process_hold(&desk.station, again, &mut content, progress).await?;
+    let finished = pipeline::process_hold(desk.station()?, again, &mut content, progress).await?;
     if as_json {
         print_json(&finished.report)?;
     } else {
@@ -198,7 +198,7 @@ async fn go_through(desk: &Desk, admitted: &Admitted, again: Again, as_json: boo
 }
 
 pub async fn reject(wanted: &Decide) -> anyhow::Result<u8> {
-    let desk = Desk::open(&wanted.by.policy, &wanted.by.state, wanted.by.clamd.clone()).await?;
+    let desk = Desk::light(&wanted.by.policy, &wanted.by.state)?;
     let admitted = admit(&desk, &wanted.by, "reject", &wanted.hold).await?;
     let request = Request { what: "reject", actor: &admitted.reviewer, hold: &wanted.hold };
     check_words(&desk, request, wanted, &desk.policy.review.reject_reasons).await?;
@@ -210,7 +210,7 @@ pub async fn reject(wanted: &Decide) -> anyhow::Result<u8> {
 
 pub async fn destroy(wanted: &Destroy) -> anyhow::Result<u8> {
     let decide = &wanted.decide;
-    let desk = Desk::open(&decide.by.policy, &decide.by.state, decide.by.clamd.clone()).await?;
+    let desk = Desk::light(&decide.by.policy, &decide.by.state)?;
     let admitted = admit(&desk, &decide.by, "destroy", &decide.hold).await?;
     let Admitted { record, reviewer, .. } = &admitted;
     let request = Request { what: "destroy", actor: reviewer, hold: &record.hold };

@@ -29,7 +29,7 @@ pub async fn export(wanted: &Export) -> anyhow::Result<u8> {
     let payload = json!({ "hold": record.hold, "sha256": record.sha256, "to": escape_text(&wanted.to.to_string_lossy()) });
     desk.record(&reviewer, desk.session_of(&record), events::HOLD_EXPORTED, payload).await?;
     let mut original = Quarantine::original(&desk.quarantine(), &record, &identity)?;
-    let packed = pipeline::pack_hold(&desk.station, &record, &mut original, &mut out).await.map_err(anyhow::Error::from);
+    let packed = pipeline::pack_hold(desk.station()?, &record, &mut original, &mut out).await.map_err(anyhow::Error::from);
     if let Err(error) = packed.and_then(|()| out.sync_all().context("the sample cannot be written")) {
         // Half a sample is none.
         let _ = std::fs::remove_file(&wanted.to);
@@ -60,7 +60,7 @@ pub async fn rescan(wanted: &Rescan) -> anyhow::Result<u8> {
         }
         match Quarantine::original(&dir, &record, &identity) {
             Ok(mut original) => {
-                let found = pipeline::rescan_hold(&desk.station, &record, &mut original).await?;
+                let found = pipeline::rescan_hold(desk.station()?, &record, &mut original).await?;
                 looked.push(Looked { hold: record.hold, found });
             }
             Err(spool::OriginalError::NotForThis { hold }) => not_for_this.push(hold),
