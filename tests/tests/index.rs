@@ -20,6 +20,13 @@ fn worked() -> Result<(Clamd, Scratch, Vec<SessionReport>)> {
     Ok((clamd, scratch, reports))
 }
 
+/// What the index says, but not how far in the chain it has read: building it anew is a record too.
+fn rows(index: &Index) -> Result<Vec<String>> {
+    let mut rows = index.dump()?;
+    rows.retain(|row| !row.starts_with("progress"));
+    Ok(rows)
+}
+
 #[test]
 fn the_kept_index_and_one_built_anew_say_the_same_and_no_names() -> Result<()> {
     let (_clamd, scratch, reports) = worked()?;
@@ -29,13 +36,13 @@ fn the_kept_index_and_one_built_anew_say_the_same_and_no_names() -> Result<()> {
     let sum = |of: fn(&SessionReport) -> u64| reports.iter().map(of).sum::<u64>();
     ensure!(counts.sessions == 2 && counts.held == sum(|r| r.totals.withheld) && counts.held > 0, "{counts:?}");
     ensure!(counts.items == sum(|r| r.totals.released + r.totals.withheld + r.totals.unreadable), "{counts:?}");
-    let said = kept.dump()?;
+    let said = rows(&kept)?;
     drop(kept);
     let anew = scratch.schleuse(&["state", "rebuild", "--json"])?;
     ensure!(anew.status == 0, "{anew:?}");
-    assert_eq!(Index::open(&scratch.state())?.dump()?, said);
+    assert_eq!(rows(&Index::open(&scratch.state())?)?, said);
     fs::remove_file(scratch.state().join(FILE))?;
-    assert_eq!(Index::open(&scratch.state())?.dump()?, said);
+    assert_eq!(rows(&Index::open(&scratch.state())?)?, said);
     // By digest of what came, and of what went out.
     let item =
         reports[0].items.iter().find(|item| item.disposition == Outcome::Released && !item.outputs.is_empty()).context("released")?;
@@ -70,13 +77,13 @@ fn what_was_erased_is_gone_from_the_index_and_stays_gone() -> Result<()> {
 #[test]
 fn a_damaged_index_is_built_anew_and_one_of_a_later_program_is_left_alone() -> Result<()> {
     let (clamd, scratch, _) = worked()?;
-    let (file, said) = (scratch.state().join(FILE), Index::open(&scratch.state())?.dump()?);
+    let (file, said) = (scratch.state().join(FILE), rows(&Index::open(&scratch.state())?)?);
     let whole = fs::read(&file)?;
     let mut torn = whole.clone();
     torn[100..].iter_mut().for_each(|byte| *byte ^= 0x5A);
     for damaged in [b"no database at all, but of some length".repeat(100), torn, whole[..whole.len() / 2].to_vec()] {
         fs::write(&file, damaged)?;
-        assert_eq!(Index::open(&scratch.state())?.dump()?, said);
+        assert_eq!(rows(&Index::open(&scratch.state())?)?, said);
     }
     // `PRAGMA user_version` of a later program: bytes 60 to 63 of the header.
     let mut later = whole;
@@ -93,7 +100,7 @@ fn a_damaged_index_is_built_anew_and_one_of_a_later_program_is_left_alone() -> R
 #[test]
 fn two_programs_bring_it_up_to_date_at_once() -> Result<()> {
     let (_clamd, scratch, _) = worked()?;
-    let said = Index::open(&scratch.state())?.dump()?;
+    let said = rows(&Index::open(&scratch.state())?)?;
     fs::remove_file(scratch.state().join(FILE))?;
     let both: Vec<_> = std::thread::scope(|scope| {
         let running: Vec<_> = (0..4).map(|_| scope.spawn(|| scratch.schleuse(&["state", "rebuild"]))).collect();
@@ -103,6 +110,6 @@ fn two_programs_bring_it_up_to_date_at_once() -> Result<()> {
         let ended = ended.map_err(|_| anyhow::anyhow!("a thread"))??;
         ensure!(ended.status == 0, "{ended:?}");
     }
-    assert_eq!(Index::open(&scratch.state())?.dump()?, said);
+    assert_eq!(rows(&Index::open(&scratch.state())?)?, said);
     Ok(())
 }
