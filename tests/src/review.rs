@@ -98,7 +98,7 @@ impl Review {
             previews: Vec::new(),
         };
         let reviewers = Reviewers::load(&self.scratch.state().join("keys/reviewers"))?;
-        Quarantine::open(&self.quarantine(), reviewers, false)?.hold(&record, &content, &[])?;
+        Quarantine::open(&self.quarantine(), reviewers, None)?.hold(&record, &content, &[])?;
         Ok(record)
     }
 

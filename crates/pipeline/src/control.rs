@@ -72,11 +72,11 @@ impl Serving {
     /// Hears nothing new. What has been said is still answered, by threads that each end with [`Message::HungUp`]; whoever says
     /// something later is told that nobody heard it.
     pub(crate) fn stop(&self) {
+        let mut open = lock(&self.connections);
+        open.stopped = true;
         let _ = std::fs::remove_file(&self.path);
         // Ends the wait for connections (accept(2) fails with EINVAL).
         let _ = shutdown(&self.listener, Shutdown::Both);
-        let mut open = lock(&self.connections);
-        open.stopped = true;
         for connection in open.streams.values() {
             let _ = shutdown(connection, Shutdown::Read);
         }
@@ -113,7 +113,16 @@ pub(crate) fn serve(state: &Path, messages: Sender<Message>) -> Result<Serving, 
     let serving = Serving { path: path.clone(), listener: listener.try_clone().map_err(unusable)?, connections: Arc::clone(&connections) };
     std::thread::spawn(move || {
         let mut number = 0;
-        while let Ok((connection, _from)) = listener.accept() {
+        loop {
+            let connection = match listener.accept() {
+                Ok((connection, _from)) => connection,
+                Err(_) if lock(&connections).stopped => return,
+                // Out of descriptors, or the other end is gone again: that passes.
+                Err(_) => {
+                    std::thread::park_timeout(Duration::from_millis(100));
+                    continue;
+                }
+            };
             let (messages, open) = (messages.clone(), Arc::clone(&connections));
             let Ok(other_end) = connection.try_clone() else { continue };
             number += 1;

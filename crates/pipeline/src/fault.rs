@@ -170,8 +170,8 @@ pub enum StationFault {
         /// Why.
         source: std::io::Error,
     },
-    /// The program that holds the chain could not write it.
-    #[error("the audit chain could not be written by the program that holds it: {what}")]
+    /// The chain could not be written, by this program or by the one that holds it; told again.
+    #[error("the audit chain could not be written: {what}")]
     Recorded {
         /// What it said.
         what: String,

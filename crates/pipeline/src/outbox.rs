@@ -18,6 +18,7 @@ use release::target::{self, TargetError};
 use release::{Delivered, deliver};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -49,6 +50,16 @@ impl ReleaseTo {
     }
 }
 
+impl ReleaseTo {
+    /// The target alone, without the folder below it.
+    fn target(&self) -> String {
+        match self {
+            Self::Folder(path) => path.to_string_lossy().into_owned(),
+            Self::Target { name, .. } => name.clone(),
+        }
+    }
+}
+
 impl From<PathBuf> for ReleaseTo {
     fn from(path: PathBuf) -> Self {
         Self::Folder(path)
@@ -73,6 +84,10 @@ pub struct Waiting {
     pub release_to: ReleaseTo,
 }
 
+/// Targets found away in one pass, and why: each is waited for once.
+#[derive(Debug, Default)]
+pub(crate) struct Away(BTreeMap<String, String>);
+
 /// How patient an attempt is.
 #[derive(Debug, Clone, Copy)]
 enum Patience {
@@ -94,13 +109,19 @@ impl Station {
     /// When state directory or chain cannot be used.
     pub async fn deliver_waiting(&self) -> Result<Vec<(Waiting, String)>, StationFault> {
         let mut still = Vec::new();
+        let mut away = Away::default();
         for journal in Journal::left(&self.paths.sessions())?.journals {
             // Another program of this station may be at it.
             let Some(_at_work) = Journal::claim(&self.paths.sessions(), &journal.session) else { continue };
             if !self.is_sealed(&journal.session) {
+                // A program beside the supervisor was killed in the middle of it.
+                if self.is_supervisor() {
+                    self.end(&journal, &mut away).await?;
+                    self.clear_spool(&journal.session)?;
+                }
                 continue;
             }
-            if let Delivery::Waiting(why) = self.finish_delivery(&journal).await? {
+            if let Some(why) = self.finish_delivery(&journal, &mut away).await? {
                 still.push((Waiting { session: journal.session, release_to: journal.release_to }, why));
             }
         }
@@ -123,18 +144,37 @@ impl Station {
         self.paths.outbox().join(session).is_dir()
     }
 
-    /// One attempt for a session that ended before its release was on the target; on success its end is recorded.
-    pub(crate) async fn finish_delivery(&self, journal: &Journal) -> Result<Delivery, StationFault> {
-        let delivery = self.attempt(journal, Patience::Once).await?;
-        if let Delivery::Done(delivered) = &delivery {
-            self.note_delivered(&journal.session, delivered);
-            self.note_closed(&journal.session)?;
-            self.recorder.close_session(&journal.session).await?;
-            self.transitions.reached(Transition::RecoveryRecorded);
-            self.clear_outbox(&journal.session)?;
-            Journal::close(&self.paths.sessions(), &journal.session)?;
+    /// One attempt for a session that ended before its release was on the target; on success its end is recorded. Gives why
+    /// the release still waits. What the chain says is on its target is not delivered again, whoever has taken it away since.
+    pub(crate) async fn finish_delivery(&self, journal: &Journal, away: &mut Away) -> Result<Option<String>, StationFault> {
+        let session = &journal.session;
+        if !self.has_recorded(session, &[events::SESSION_RELEASED])? {
+            if let Some(why) = away.0.get(&journal.release_to.target()) {
+                return Ok(Some(why.clone()));
+            }
+            match self.attempt(journal, Patience::Once).await? {
+                Delivery::Waiting(why) => {
+                    away.0.insert(journal.release_to.target(), why.clone());
+                    return Ok(Some(why));
+                }
+                Delivery::Done(delivered) => self.note_delivered(session, &delivered),
+            }
+            self.note_closed(session)?;
         }
-        Ok(delivery)
+        self.recorder.close_session(session).await?;
+        self.transitions.reached(Transition::RecoveryRecorded);
+        self.clear_outbox(session)?;
+        Journal::close(&self.paths.sessions(), session)?;
+        Ok(None)
+    }
+
+    /// Removes what a dead session left in the spool.
+    fn clear_spool(&self, session: &str) -> Result<(), StationFault> {
+        let path = self.paths.spool().join(session);
+        match fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(StationFault::State { path, source }),
+            _ => Ok(()),
+        }
     }
 
     pub(crate) fn note_delivered(&self, session: &str, delivered: &Delivered) {

@@ -10,6 +10,7 @@ use crate::station::{make_private, station_name};
 use audit::{AuditError, AuditLog, Clock, Entropy, Event, KeyHistory, Position, StationKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -20,6 +21,9 @@ use tokio::sync::oneshot;
 /// Most events written in one go.
 // BOUND: a batch is one write and two syncs; 500 records stay far below the chain's own batch limit.
 const BATCH: usize = 500;
+/// Most bytes of payload written in one go, before they are sealed.
+// BOUND: sealing makes a third more of it; the chain takes 16 MiB at once.
+const BATCH_BYTES: usize = 4 << 20;
 /// Longest wait for a program that has the chain and does not answer yet, or has ended and not let go yet.
 const CHANGES_HANDS: Duration = Duration::from_secs(10);
 
@@ -38,9 +42,12 @@ pub(crate) type Answer = oneshot::Sender<Result<Position, StationFault>>;
 #[derive(Debug)]
 pub(crate) enum Message {
     Append(Owned),
+    /// Where the chain ends, whatever went wrong before.
+    Head(Answer),
     /// What another program says: apart from what is said here, so that what goes wrong with it is that program's trouble.
     Foreign(Said, Answer),
-    Flush(Answer),
+    /// For a session, or for what belongs to none.
+    Flush(Option<String>, Answer),
     Close(String, Answer),
     Erase {
         session: String,
@@ -105,7 +112,7 @@ impl Recorder {
         let opening = Opening { state: state.to_owned(), name, key, clock, entropy, messages: messages.clone() };
         let way = opening.open()?;
         let holds_chain = matches!(way, Way::Own(..));
-        let thread = std::thread::spawn(move || Writer { opening, way, failure: None }.write_all(&inbox));
+        let thread = std::thread::spawn(move || Writer { opening, way, failure: None, lost: BTreeMap::new() }.write_all(&inbox));
         Ok(Self { messages, thread: Some(thread), holds_chain })
     }
 
@@ -126,12 +133,28 @@ impl Recorder {
         let _ = self.send(Message::Append(owned));
     }
 
-    /// Waits until everything queued is durable.
+    /// Waits until everything queued is durable that belongs to no session.
     ///
     /// # Errors
-    /// When the chain cannot be written.
+    /// When some of it could not be written; told once.
     pub async fn flush(&self) -> Result<Position, StationFault> {
-        self.ask(Message::Flush).await
+        self.ask(|answer| Message::Flush(None, answer)).await
+    }
+
+    /// Waits until everything queued of a session is durable.
+    ///
+    /// # Errors
+    /// When some of it could not be written, now or earlier: a session whose records are not all there never ends well.
+    pub async fn flush_session(&self, session: &str) -> Result<Position, StationFault> {
+        self.ask(|answer| Message::Flush(Some(session.to_owned()), answer)).await
+    }
+
+    /// Where the chain ends. Says nothing of what could not be written: that is for who wrote it.
+    ///
+    /// # Errors
+    /// When that cannot be found out.
+    pub async fn head(&self) -> Result<Position, StationFault> {
+        self.ask(Message::Head).await
     }
 
     /// Ends a session in the chain with a signed checkpoint.
@@ -185,7 +208,8 @@ struct Opening {
 /// How the chain is written.
 enum Way {
     /// This program holds it, and serves others until this is dropped.
-    Own(AuditLog, control::Serving),
+    /// Let go of in this order: nobody else can serve before the socket is gone.
+    Own(control::Serving, AuditLog),
     /// Another program does.
     Through(control::Link),
 }
@@ -197,7 +221,7 @@ impl Opening {
         let until = Instant::now() + CHANGES_HANDS;
         loop {
             match AuditLog::open(&self.state, &self.name, Arc::clone(&self.key), Arc::clone(&self.clock), Arc::clone(&self.entropy)) {
-                Ok(log) => return Ok(Way::Own(log, control::serve(&self.state, self.messages.clone())?)),
+                Ok(log) => return Ok(Way::Own(control::serve(&self.state, self.messages.clone())?, log)),
                 Err(AuditError::Locked { .. }) => match control::Link::connect(&self.state) {
                     Ok(link) => return Ok(Way::Through(link)),
                     Err(fault) if Instant::now() >= until => return Err(fault),
@@ -212,8 +236,10 @@ impl Opening {
 struct Writer {
     opening: Opening,
     way: Way,
-    /// What went wrong since the last question; the next answer says it.
+    /// What went wrong since the last question, of what belongs to no session; the next answer says it.
     failure: Option<StationFault>,
+    /// Sessions of which a record was lost, and why: nothing more of them is written, and every answer says it.
+    lost: BTreeMap<String, String>,
 }
 
 impl Writer {
@@ -223,31 +249,36 @@ impl Writer {
             && let Ok(first) = inbox.recv()
         {
             let mut next = Some(first);
-            let mut batch = Vec::new();
+            let (mut batch, mut bytes) = (Vec::new(), 0);
             let mut asked = None;
             while let Some(message) = next.take() {
                 match message {
-                    Message::Append(event) => batch.push(event),
+                    Message::Append(event) => {
+                        bytes += event.payload.to_string().len();
+                        batch.push(event);
+                    }
                     other => asked = Some(other),
                 }
-                if asked.is_none() && batch.len() < BATCH {
+                if asked.is_none() && batch.len() < BATCH && bytes < BATCH_BYTES {
                     next = inbox.try_recv().ok();
                 }
             }
-            if self.failure.is_none() && !batch.is_empty() {
-                self.failure = self.append(batch).err();
-            }
+            self.write(batch);
             match asked {
-                Some(Message::Flush(answer)) => self.answer(answer, |way| way.say(&Said::Flush)),
-                Some(Message::Close(session, answer)) => self.answer(answer, |way| way.say(&Said::Close { session: session.clone() })),
+                Some(Message::Head(answer)) => drop(answer.send(self.again(|way| way.say(&Said::Flush)))),
+                Some(Message::Flush(session, answer)) => self.answer(session.as_deref(), answer, |way| way.say(&Said::Flush)),
+                Some(Message::Close(session, answer)) => {
+                    let said = Said::Close { session: session.clone() };
+                    self.answer(Some(&session), answer, |way| way.say(&said));
+                }
                 Some(Message::Erase { session, actor, reason, answer }) => {
                     let said = Said::Erase { session, actor, reason };
-                    self.answer(answer, |way| way.say(&said));
+                    self.answer(None, answer, |way| way.say(&said));
                 }
                 Some(Message::Foreign(said, answer)) => drop(answer.send(self.again(|way| way.say(&said)))),
                 Some(Message::End) => {
                     ending = true;
-                    if let Way::Own(_, serving) = &self.way {
+                    if let Way::Own(serving, _) = &self.way {
                         serving.stop();
                     }
                 }
@@ -259,18 +290,33 @@ impl Writer {
     /// Whether no other program waits for an answer.
     fn is_idle(&self) -> bool {
         match &self.way {
-            Way::Own(_, serving) => serving.open_connections() == 0,
+            Way::Own(serving, _) => serving.open_connections() == 0,
             Way::Through(_) => true,
         }
     }
 
-    fn append(&mut self, events: Vec<Owned>) -> Result<Position, StationFault> {
+    /// Writes a batch. When that fails, it is the trouble of everybody who had a record in it.
+    fn write(&mut self, mut events: Vec<Owned>) {
+        events.retain(|event| event.session.as_ref().is_none_or(|session| !self.lost.contains_key(session)));
+        if events.is_empty() {
+            return;
+        }
+        let whose: Vec<Option<String>> = events.iter().map(|event| event.session.clone()).collect();
         let said = Said::Events(events);
-        self.again(|way| way.say(&said))
+        let Err(fault) = self.again(|way| way.say(&said)) else { return };
+        let what = fault.to_string();
+        self.lost.extend(whose.iter().flatten().map(|session| (session.clone(), what.clone())));
+        if whose.iter().any(Option::is_none) {
+            self.failure.get_or_insert(fault);
+        }
     }
 
-    fn answer(&mut self, answer: Answer, say: impl FnMut(&mut Way) -> Result<Position, Unsaid>) {
-        let said = match self.failure.take() {
+    fn answer(&mut self, session: Option<&str>, answer: Answer, say: impl FnMut(&mut Way) -> Result<Position, Unsaid>) {
+        let failed = match session {
+            Some(session) => self.lost.get(session).map(|what| StationFault::Recorded { what: what.clone() }),
+            None => self.failure.take(),
+        };
+        let said = match failed {
             Some(fault) => Err(fault),
             None => self.again(say),
         };
@@ -305,7 +351,7 @@ pub(crate) enum Unsaid {
 impl Way {
     fn say(&mut self, said: &Said) -> Result<Position, Unsaid> {
         let log = match self {
-            Self::Own(log, _) => log,
+            Self::Own(_, log) => log,
             Self::Through(link) => return link.tell(said),
         };
         let written = match said {
@@ -321,5 +367,44 @@ impl Way {
             Said::Erase { session, actor, reason } => log.erase_session(session, actor, reason),
         };
         written.map_err(|error| Unsaid::Fault(error.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use audit::{OsEntropy, SystemClock};
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_lost_record_is_told_to_its_session_every_time_and_to_nobody_else() {
+        let state = tempfile::tempdir().unwrap();
+        let recorder = Recorder::open(state.path(), Arc::new(SystemClock), Arc::new(OsEntropy::new())).unwrap();
+        recorder.note(Some("s-1"), "item-withheld", json!({}));
+        let before = recorder.flush_session("s-1").await.unwrap();
+        // No chain takes an event of this name: the batch is lost, as on a full disk.
+        recorder.note(Some("s-1"), "NO EVENT", json!({}));
+        // Whoever only wants to know where the chain ends learns that, and takes nothing away from the session.
+        assert_eq!(recorder.head().await.unwrap(), before);
+        recorder.flush().await.unwrap();
+        for _ in 0..2 {
+            assert!(matches!(recorder.flush_session("s-1").await, Err(StationFault::Recorded { .. })));
+            assert!(matches!(recorder.close_session("s-1").await, Err(StationFault::Recorded { .. })));
+        }
+        // Nothing more of it is written, and others go on.
+        recorder.note(Some("s-1"), "item-released", json!({}));
+        recorder.note(Some("s-2"), "item-released", json!({}));
+        assert_eq!(recorder.flush_session("s-2").await.unwrap().seq, before.seq + 1);
+        assert!(recorder.flush_session("s-1").await.is_err());
+    }
+
+    #[tokio::test]
+    async fn long_records_come_in_several_batches() {
+        let state = tempfile::tempdir().unwrap();
+        let recorder = Recorder::open(state.path(), Arc::new(SystemClock), Arc::new(OsEntropy::new())).unwrap();
+        for _ in 0..60 {
+            recorder.note(Some("s-1"), "item-withheld", json!({ "path": "字".repeat(200_000) }));
+        }
+        assert_eq!(recorder.flush_session("s-1").await.unwrap().seq, 60);
     }
 }

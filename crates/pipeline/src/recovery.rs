@@ -5,7 +5,7 @@
 
 use crate::fault::StationFault;
 use crate::journal::Journal;
-use crate::outbox::Delivery;
+use crate::outbox::Away;
 use crate::station::Station;
 use crate::transition::Transition;
 use audit::{Filter, events};
@@ -20,16 +20,21 @@ impl Station {
             tracing::warn!(name, "a journal cannot be read; it was set aside");
             self.recorder.note(None, events::RECOVERY, json!({ "journal_set_aside": name }));
         }
+        let mut away = Away::default();
         for journal in left.journals {
+            // A program beside this one may have taken it up meanwhile.
+            let Some(_at_work) = Journal::claim(&self.paths.sessions(), &journal.session) else { continue };
             self.transitions.reached(Transition::RecoveryBegun);
-            self.end(&journal).await?;
+            self.end(&journal, &mut away).await?;
         }
         let spool = self.paths.spool();
-        Spool::clear_leftovers(&spool, &left.at_work).map_err(|source| StationFault::State { path: spool, source })?;
+        let at_work = Journal::left(&self.paths.sessions())?.at_work;
+        Spool::clear_leftovers(&spool, &at_work).map_err(|source| StationFault::State { path: spool, source })?;
         Ok(())
     }
 
-    async fn end(&self, journal: &Journal) -> Result<(), StationFault> {
+    /// Finishes or voids a session that nobody is at work on.
+    pub(crate) async fn end(&self, journal: &Journal, away: &mut Away) -> Result<(), StationFault> {
         let session = &journal.session;
         let outbox = self.paths.outbox();
         let half = release::remove_leftovers(&outbox, session).map_err(|source| StationFault::State { path: outbox, source })?;
@@ -37,16 +42,10 @@ impl Station {
         let sealed = self.is_sealed(session);
         let payload = json!({ "finished_in_outbox": sealed, "half_written_removed": half, "end_recorded_before": recorded_before });
         self.recorder.note(Some(session), events::RECOVERY, payload);
-        // Its release was on its target before; whoever has taken it away since does not get it twice.
-        if sealed && recorded_before {
-            self.recorder.close_session(session).await?;
-            self.transitions.reached(Transition::RecoveryRecorded);
-            self.clear_outbox(session)?;
-            return Journal::close(&self.paths.sessions(), session);
-        }
         if sealed {
-            if let Delivery::Waiting(why) = self.finish_delivery(journal).await? {
-                tracing::warn!(session, why, "a release waits in the outbox");
+            if let Some(why) = self.finish_delivery(journal, away).await? {
+                // Why is on record; a log has no names of files and people.
+                tracing::warn!(session, "a release waits in the outbox");
                 self.recorder.note(Some(session), events::RELEASE_WAITING, json!({ "target": journal.release_to.shown(), "why": why }));
                 self.recorder.flush().await?;
             }

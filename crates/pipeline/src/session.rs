@@ -266,7 +266,7 @@ impl<'a> Session<'a> {
 
     async fn finish(mut self, again: Option<AgainContent<'_>>) -> Result<Finished, StationFault> {
         // The record stands before the first byte is read.
-        self.station.recorder.flush().await?;
+        self.station.recorder.flush_session(&self.id).await?;
         self.reached(Transition::SessionRecorded);
         if let Some(again) = again {
             self.take_hold(again)?;

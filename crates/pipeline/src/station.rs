@@ -2,6 +2,7 @@
 
 use crate::confinement;
 use crate::fault::StationFault;
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::record::{Identity, Recorder};
 use crate::transition::{Transition, Transitions};
@@ -163,7 +164,8 @@ impl Station {
         let Identity { key, name } = identity;
         transitions.reached(Transition::ChainOpened);
         let reviewers = reviewers_of(&paths)?;
-        let quarantine = Arc::new(Quarantine::open(&paths.quarantine(), reviewers, supervisor.is_some())?);
+        let quarantine =
+            Arc::new(Quarantine::open(&paths.quarantine(), reviewers, holds_to_spare(&paths, supervisor.is_some())?.as_deref())?);
         let settings = Arc::new(settings);
         let (program, policy) = (worker.clone(), settings.policy.worker.clone());
         let proof = tokio::task::spawn_blocking(move || confinement::prove(&program, &policy)).await;
@@ -198,7 +200,7 @@ impl Station {
             json!({ "version": env!("CARGO_PKG_VERSION"), "confinement": station.confinement, "supervisor": station.supervisor.is_some() }),
         );
         if station.supervisor.is_some() {
-            station.note_policy_change()?;
+            station.note_policy_change().await?;
         }
         station.recorder.flush().await?;
         station.transitions.reached(Transition::StationStarted);
@@ -210,7 +212,7 @@ impl Station {
     }
 
     /// Says so when policy, format table or rules are not those of the start before.
-    fn note_policy_change(&self) -> Result<(), StationFault> {
+    async fn note_policy_change(&self) -> Result<(), StationFault> {
         let path = self.paths.root.join("policy.sha256");
         let now = self.settings.policy_sha256.hex();
         let before = std::fs::read_to_string(&path).ok();
@@ -221,6 +223,8 @@ impl Station {
             let before = before.as_deref().and_then(Digest::from_hex);
             self.recorder.note(None, events::CONFIGURATION_CHANGED, json!({ "change": "policy", "before": before, "now": now }));
         }
+        // Before it counts as known: a kill in between says it twice, never not at all.
+        self.recorder.flush().await?;
         let partial = self.paths.root.join(".policy.sha256.partial");
         let written = std::fs::write(&partial, now).and_then(|()| std::fs::rename(&partial, &path));
         written.map_err(|source| StationFault::State { path, source })
@@ -245,6 +249,11 @@ impl Station {
     /// What happened since this start, in figures.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// Whether this is the one supervisor of its state directory.
+    pub(crate) const fn is_supervisor(&self) -> bool {
+        self.supervisor.is_some()
     }
 
     /// Puts on record that this program ends its work in order.
@@ -300,6 +309,11 @@ fn supervisor_lock(state: &Path) -> Result<File, StationFault> {
         Err(TryLockError::WouldBlock) => Err(StationFault::SecondSupervisor { path }),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
+}
+
+/// Sessions whose unfinished holds a start does not remove; none where it removes none at all.
+fn holds_to_spare(paths: &StatePaths, supervisor: bool) -> Result<Option<Vec<String>>, StationFault> {
+    if supervisor { Journal::left(&paths.sessions()).map(|left| Some(left.at_work)) } else { Ok(None) }
 }
 
 /// The reviewers' keys; the first one is made where there is none. Two first starts at once agree on one.

@@ -145,6 +145,19 @@ fn calls_of_one() -> usize {
     target.calls
 }
 
+/// All that lies in a folder, at any depth.
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(walk(&path));
+        }
+        found.push(path);
+    }
+    found
+}
+
 #[test]
 fn a_release_is_delivered_once_and_readable_by_all() {
     let place = Place::new();
@@ -153,6 +166,11 @@ fn a_release_is_delivered_once_and_readable_by_all() {
     place.check_whole();
     let mode = |path: &str| fs::metadata(place.share().join(SESSION).join(path)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(""), mode("SHA256SUMS")), (0o755, 0o644));
+    // Whoever the target is for gets to the bottom of it.
+    for entry in walk(&place.share().join(SESSION)) {
+        let wanted = if entry.is_dir() { 0o755 } else { 0o644 };
+        assert_eq!(fs::metadata(&entry).unwrap().permissions().mode() & 0o777, wanted, "{}", entry.display());
+    }
     // The program ended between the rename and its record.
     let again = place.deliver(&mut place.target()).unwrap();
     assert_eq!((again.written, again.already), (0, true));

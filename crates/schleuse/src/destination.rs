@@ -24,38 +24,64 @@ pub async fn choose(station: &Station, policy: &ReleasePolicy, folder: Option<&P
     let now = SystemClock.now_unix_ms();
     match decide(policy, folder, owner, station.name(), now) {
         Ok(destination) => Ok(destination),
-        Err(what) => {
-            station.recorder().note(None, events::REQUEST_REFUSED, json!({ "request": "session", "why": what }));
+        Err(Refused { code, what }) => {
+            // The sentence names the person; the record outside of any session is in clear for ever.
+            station.recorder().note(None, events::REQUEST_REFUSED, json!({ "request": "session", "why": code }));
             station.recorder().flush().await?;
             Err(ConfigurationError(what).into())
         }
     }
 }
 
-fn decide(policy: &ReleasePolicy, folder: Option<&Path>, owner: Option<&str>, station: &str, now: i64) -> Result<Destination, String> {
-    let groups = owner.map(release::groups_of).transpose().map_err(|error| error.to_string())?;
+/// Why there is no destination: a stable word for the record, and a sentence.
+#[derive(Debug)]
+struct Refused {
+    code: &'static str,
+    what: String,
+}
+
+fn refused<T>(code: &'static str, what: impl Into<String>) -> Result<T, Refused> {
+    Err(Refused { code, what: what.into() })
+}
+
+fn decide(policy: &ReleasePolicy, folder: Option<&Path>, owner: Option<&str>, station: &str, now: i64) -> Result<Destination, Refused> {
+    let groups = match owner.map(release::groups_of).transpose() {
+        Ok(groups) => groups,
+        Err(error) => return refused("owner-unknown", error.to_string()),
+    };
     if owner.is_none() && policy.require_owner {
-        return Err("the policy wants an owner for every session (release.require_owner); name the person with --owner".into());
+        return refused(
+            "owner-missing",
+            "the policy wants an owner for every session (release.require_owner); name the person with --owner",
+        );
     }
     let named = owner.map(str::to_owned);
     if policy.routes.is_empty() {
-        let folder =
-            folder.ok_or("name the release folder with --release-to, or configure release.targets and release.routes in the policy")?;
-        let path = std::path::absolute(folder).map_err(|error| format!("the release folder cannot be used: {error}"))?;
-        return Ok(Destination { owner: named, release_to: path.into() });
+        let Some(folder) = folder else {
+            let what = "name the release folder with --release-to, or configure release.targets and release.routes in the policy";
+            return refused("no-destination", what);
+        };
+        return match std::path::absolute(folder) {
+            Ok(path) => Ok(Destination { owner: named, release_to: path.into() }),
+            Err(error) => refused("no-destination", format!("the release folder cannot be used: {error}")),
+        };
     }
     if folder.is_some() {
-        return Err(
-            "the policy sends releases where the owner's group has its route (release.routes); --release-to cannot change that".into()
-        );
+        let what = "the policy sends releases where the owner's group has its route (release.routes); --release-to cannot change that";
+        return refused("destination-not-free", what);
     }
     let (Some(owner), Some(groups)) = (owner, groups) else {
-        return Err("the policy sends releases where the owner's group has its route (release.routes); name the person with --owner".into());
+        let what = "the policy sends releases where the owner's group has its route (release.routes); name the person with --owner";
+        return refused("owner-missing", what);
     };
-    let route = release::route(policy, &groups)
-        .ok_or_else(|| format!("{} is in no group that has a route in the policy (release.routes)", model::escape_text(owner)))?;
-    let folder = release::folder_of(route, owner, station, now.unsigned_abs()).map_err(|error| error.to_string())?;
-    Ok(Destination { owner: named, release_to: ReleaseTo::Target { name: route.target.clone(), folder } })
+    let Some(route) = release::route(policy, &groups) else {
+        let what = format!("{} is in no group that has a route in the policy (release.routes)", model::escape_text(owner));
+        return refused("no-route", what);
+    };
+    match release::folder_of(route, owner, station, now.unsigned_abs()) {
+        Ok(folder) => Ok(Destination { owner: named, release_to: ReleaseTo::Target { name: route.target.clone(), folder } }),
+        Err(error) => refused("no-folder", error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -72,7 +98,9 @@ mod tests {
         let here = Some(Path::new("/srv/out"));
         assert!(decide(&policy(""), here, None, "s", 0).is_ok());
         assert!(decide(&policy(""), None, None, "s", 0).is_err());
-        assert!(decide(&policy("[release]\nrequire_owner = true\n"), here, None, "s", 0).unwrap_err().contains("release.require_owner"));
+        assert!(
+            decide(&policy("[release]\nrequire_owner = true\n"), here, None, "s", 0).unwrap_err().what.contains("release.require_owner")
+        );
         assert!(decide(&policy("[release]\nrequire_owner = true\n"), here, Some("root"), "s", 0).is_ok());
         assert!(decide(&policy(""), here, Some("nobody-knows-her"), "s", 0).is_err());
     }
@@ -87,7 +115,7 @@ mod tests {
         let chosen = decide(&policy(&routes("root")), None, Some("root"), "s", 1_795_000_000_000).unwrap();
         assert_eq!(chosen.release_to, ReleaseTo::Target { name: "a".into(), folder: "root/2026".into() });
         assert_eq!(chosen.owner.as_deref(), Some("root"));
-        let refused = |policy: &str, folder, owner| decide(&self::policy(policy), folder, owner, "s", 0).unwrap_err();
+        let refused = |policy: &str, folder, owner| decide(&self::policy(policy), folder, owner, "s", 0).unwrap_err().what;
         assert!(refused(&routes("root"), None, None).contains("--owner"));
         assert!(refused(&routes("root"), Some(Path::new("/x")), Some("root")).contains("--release-to"));
         assert!(refused(&routes("kunde-b"), None, Some("root")).contains("no group that has a route"));

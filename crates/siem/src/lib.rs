@@ -35,7 +35,17 @@ pub use outgoing::{Outcome, send_queued, send_test};
 pub use severity::{Severity, severity_of};
 
 use audit::Position;
+use model::policy::SiemPolicy;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Whether the collector can be reached, and over TLS is who it should be. Nothing is sent.
+///
+/// # Errors
+/// What keeps it from being reached; no collector in the policy.
+pub fn reach(policy: &SiemPolicy) -> Result<(), SiemError> {
+    link::Link::connect(policy, Instant::now() + Duration::from_secs(policy.stall_seconds.into())).map(drop)
+}
 
 /// The last record of the chain below `state` that the collector took; the start of the chain when none was.
 pub fn taken(state: &Path) -> Position {

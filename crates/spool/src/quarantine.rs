@@ -143,17 +143,22 @@ pub enum QuarantineError {
 }
 
 impl Quarantine {
-    /// Opens the store (made with mode 0700 if absent). The `first` program of a station also removes holds that were never
-    /// finished; their content is still on the medium and their session is voided at start.
+    /// Opens the store (made with mode 0700 if absent). The supervisor of a station also removes holds that were never
+    /// finished, except those of the sessions in `clear` (others are at work on them); their content is still on the medium
+    /// and their session is voided at start.
     ///
     /// # Errors
     /// When the directory cannot be used.
-    pub fn open(dir: &Path, reviewers: Reviewers, first: bool) -> Result<Self, QuarantineError> {
+    pub fn open(dir: &Path, reviewers: Reviewers, clear: Option<&[String]>) -> Result<Self, QuarantineError> {
         let store = |source| QuarantineError::Store { path: dir.into(), source };
         DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(store)?;
         for entry in fs::read_dir(dir).map_err(store)? {
             let entry = entry.map_err(store)?;
-            if first && entry.file_name().to_string_lossy().starts_with(PARTIAL) {
+            let name = entry.file_name();
+            let hold = name.to_str().and_then(|name| name.strip_prefix(PARTIAL));
+            if let (Some(at_work), Some(hold)) = (clear, hold)
+                && !at_work.iter().any(|session| hold.starts_with(session.as_str()))
+            {
                 fs::remove_dir_all(entry.path()).map_err(store)?;
             }
         }

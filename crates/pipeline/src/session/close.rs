@@ -45,7 +45,7 @@ impl Session<'_> {
             };
             items.push(line);
         }
-        let head = self.station.recorder.flush().await?;
+        let head = self.station.recorder.flush_session(&self.id).await?;
         self.reached(Transition::ItemsRecorded);
         let report = SessionReport {
             schema: SCHEMA.into(),

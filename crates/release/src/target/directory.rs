@@ -118,7 +118,8 @@ impl Target for Directory {
     }
 
     fn make_dir(&mut self, path: &str) -> Result<(), TargetError> {
-        self.make(path).map(drop)
+        // The hidden folder stays closed until it is renamed; what lies in it is for the target's readers.
+        if path.contains('/') { self.make_open_dir(path) } else { self.make(path).map(drop) }
     }
 
     fn put(&mut self, path: &str, from: &Path) -> Result<(), TargetError> {

@@ -1,9 +1,12 @@
 //! `schleuse doctor`: what is wrong with this station, and how to mend it.
 
+mod outside;
+mod station;
+
 use super::print_json;
 use crate::cli::Doctor;
 use crate::settings;
-use pipeline::station::{OFFICE_PROGRAM, StatePaths};
+use pipeline::station::OFFICE_PROGRAM;
 use sandbox::Role;
 use serde::Serialize;
 use std::path::Path;
@@ -37,10 +40,20 @@ pub fn run(what: &Doctor) -> anyhow::Result<u8> {
             Err(pipeline::StationFault::OfficeAbsent { path: OFFICE_PROGRAM.into() }.to_string())
         },
     ));
-    checks.push(storage(&state));
-    checks.push(clamav(what, &settings));
-    checks.push(audit_chain(&state));
-    checks.push(reviewers(&state));
+    checks.push(station::storage(&state));
+    checks.extend(station::room(&state, &settings.policy));
+    checks.push(station::keys(&state));
+    checks.push(station::reviewers(&state));
+    let chain = station::audit_chain(&state);
+    checks.push(station::clock(&state, chain.holds));
+    checks.push(chain);
+    checks.push(station::sessions(&state));
+    let clamav = clamav(what, &settings);
+    let scanner = clamav.holds;
+    checks.push(clamav);
+    checks.push(outside::canaries(what, &settings, &worker, scanner));
+    checks.extend(outside::targets(&settings.policy));
+    checks.push(outside::collector(&settings.policy));
     let bad = checks.iter().any(|c| !c.holds);
     if what.state.json {
         print_json(&checks)?;
@@ -75,34 +88,6 @@ fn confinement(worker: &Path, role: Role) -> Check {
     check(&name, outcome)
 }
 
-/// The spool lies below the state directory: nobody else may look in, and nothing in it may ever be executed.
-fn storage(state: &Path) -> Check {
-    use rustix::fs::StatVfsMountFlags;
-    use std::os::unix::fs::PermissionsExt as _;
-    let outcome = match std::fs::metadata(state) {
-        Err(_) if !state.exists() => Ok("no state yet; it is made by the first session".into()),
-        Err(error) => Err(error.to_string()),
-        Ok(metadata) if metadata.permissions().mode() & 0o077 != 0 => {
-            Err(format!("others may look into {}; run `chmod 700` on it", state.display()))
-        }
-        Ok(_) => match rustix::fs::statvfs(state) {
-            Err(error) => Err(error.to_string()),
-            Ok(stat) => {
-                let wanted =
-                    [(StatVfsMountFlags::NOEXEC, "noexec"), (StatVfsMountFlags::NOSUID, "nosuid"), (StatVfsMountFlags::NODEV, "nodev")];
-                let missing: Vec<&str> =
-                    wanted.into_iter().filter(|(flag, _)| !stat.f_flag.contains(*flag)).map(|(_, name)| name).collect();
-                Ok(if missing.is_empty() {
-                    "mode 0700, on a file system mounted noexec,nosuid,nodev".into()
-                } else {
-                    format!("mode 0700; better on a file system of its own, mounted also {}", missing.join(","))
-                })
-            }
-        },
-    };
-    check("state directory", outcome)
-}
-
 fn clamav(what: &Doctor, settings: &pipeline::Settings) -> Check {
     use audit::Clock as _;
     let now = audit::SystemClock.now_unix_ms() / 1_000;
@@ -120,30 +105,4 @@ fn clamav(what: &Doctor, settings: &pipeline::Settings) -> Check {
         }
     };
     check("clamav", outcome)
-}
-
-fn audit_chain(state: &Path) -> Check {
-    let outcome = match audit::PublicKey::load(state) {
-        Err(_) if !state.exists() => Ok("no state yet; it is made by the first session".into()),
-        Err(error) => Err(error.to_string()),
-        Ok(key) => match audit::verify(state, &key) {
-            Ok(verified) => Ok(format!("{} records", verified.records)),
-            Err(fault) => Err(fault.to_string()),
-        },
-    };
-    check("audit chain", outcome)
-}
-
-fn reviewers(state: &Path) -> Check {
-    let paths = StatePaths::new(state);
-    let outcome = if paths.first_identity().exists() {
-        Err(format!("the secret key of the reviewer still lies at {}; move it to the reviewer's machine", paths.first_identity().display()))
-    } else {
-        match spool::Reviewers::load(&paths.reviewers()) {
-            Ok(reviewers) => Ok(format!("{} public keys", reviewers.public_keys().len())),
-            Err(_) if !state.exists() => Ok("no state yet".into()),
-            Err(error) => Err(error.to_string()),
-        }
-    };
-    check("reviewers", outcome)
 }

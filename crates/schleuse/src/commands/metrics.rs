@@ -70,7 +70,7 @@ fn write_text(state: &Path, text: &str) {
 }
 
 async fn text(station: &Station, state: &Path, counts: Option<&Counts>) -> String {
-    let head = station.recorder().flush().await.map_or(0, |head| head.seq);
+    let head = station.recorder().head().await.map_or(0, |head| head.seq);
     let dir = state.to_owned();
     let mut figures = tokio::task::spawn_blocking(move || figures(&dir)).await.unwrap_or_default();
     if let Some(counts) = counts {

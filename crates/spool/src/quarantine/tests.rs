@@ -38,7 +38,7 @@ fn only_the_reviewers_identity_opens_a_hold() {
     let spool = Spool::create(&root.path().join("spool"), "s", u64::MAX).unwrap();
     let content = spool.put(b"MZ hostile").unwrap();
     let dir = root.path().join("quarantine");
-    let store = Quarantine::open(&dir, reviewers, true).unwrap();
+    let store = Quarantine::open(&dir, reviewers, Some(&[])).unwrap();
     store.hold(&record("s-000001", &content), &content, &[]).unwrap();
 
     let sealed = fs::read(dir.join("s-000001/original.age")).unwrap();
@@ -62,7 +62,11 @@ fn unfinished_holds_are_removed_and_foreign_names_refused() {
     let reviewers = Reviewers::create_first(&root.path().join("r"), &root.path().join("id")).unwrap();
     let dir = root.path().join("q");
     fs::create_dir_all(dir.join(".partial-s-1")).unwrap();
-    Quarantine::open(&dir, reviewers, true).unwrap();
+    // Of a session that another program is at work on it stays.
+    let again = Reviewers::load(&root.path().join("r")).unwrap();
+    Quarantine::open(&dir, again, Some(&["s-1".to_owned()])).unwrap();
+    assert!(dir.join(".partial-s-1").exists());
+    Quarantine::open(&dir, reviewers, Some(&[])).unwrap();
     assert!(!dir.join(".partial-s-1").exists());
     assert!(matches!(Quarantine::show(&dir, "../../etc"), Err(QuarantineError::Unknown { .. })));
     assert!(matches!(Reviewers::load(&root.path().join("none")), Err(ReviewerError::Absent { .. })));
@@ -75,7 +79,7 @@ fn one_hold(root: &Path) -> (PathBuf, HoldRecord, crate::ReviewerIdentity) {
     let content = spool.put(b"MZ hostile").unwrap();
     let record = record("s-000001", &content);
     let dir = root.join("q");
-    Quarantine::open(&dir, reviewers, true).unwrap().hold(&record, &content, &[]).unwrap();
+    Quarantine::open(&dir, reviewers, Some(&[])).unwrap().hold(&record, &content, &[]).unwrap();
     (dir, record, crate::IdentityFile::read(&root.join("id")).unwrap().open("").unwrap())
 }
 
@@ -117,7 +121,7 @@ fn a_hold_killed_after_any_of_its_file_operations_is_there_whole_or_not_at_all()
         }
         assert_eq!(Quarantine::list(&dir).unwrap(), std::slice::from_ref(&record), "{written:?}");
         let reviewers = Reviewers::load(&root.path().join("r")).unwrap();
-        Quarantine::open(&dir, reviewers, true).unwrap();
+        Quarantine::open(&dir, reviewers, Some(&[])).unwrap();
         assert!(!partial.exists(), "{written:?}");
     }
     Quarantine::check_original(&dir, &record, &identity).unwrap();

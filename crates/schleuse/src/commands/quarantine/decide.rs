@@ -11,7 +11,7 @@ use crate::destination;
 use crate::settings::ConfigurationError;
 use crate::terminal;
 use anyhow::Context as _;
-use audit::events;
+use audit::{Filter, ShownPayload, events};
 use model::Exception;
 use pipeline::{Again, Progress as Telling, Quiet, StationFault};
 use serde_json::json;
@@ -118,11 +118,14 @@ impl Case {
 
 /// Puts a decision on record, then files its statement.
 async fn file(desk: &Desk, record: &HoldRecord, statement: &Statement) -> anyhow::Result<()> {
+    let session = desk.session_of(record);
+    // What a person wrote may name people: without a key to seal it with it stays out of the chain (it is in the statement).
+    let comment = session.map(|_| statement.comment.as_str());
     let payload = json!({
         "hold": record.hold, "sha256": record.sha256, "decision": statement.decision, "reason": statement.reason,
-        "comment": statement.comment, "expires": statement.expires, "number": statement.number,
+        "comment": comment, "expires": statement.expires, "number": statement.number,
     });
-    desk.record(&statement.reviewer, desk.session_of(record), events::REVIEW_DECIDED, payload).await?;
+    desk.record(&statement.reviewer, session, events::REVIEW_DECIDED, payload).await?;
     statement.file(&desk.quarantine().join(&record.hold)).with_context(|| format!("the review of {} cannot be written", record.hold))
 }
 
@@ -143,6 +146,10 @@ pub async fn approve(wanted: &Approve) -> anyhow::Result<u8> {
     open_for(&desk, "approve", reviewer, record, identity).await?;
     let (granted, destination) = match (so_far, case.approved_by(&desk, record, reviewer)) {
         // All was said before, but the line did not end: it is tried again.
+        (Ok(_), true) if already_released(&desk, record, &case)? => {
+            let sentence = format!("hold {} was released under these approvals already; another release needs new ones", record.hold);
+            return Err(desk.refuse(request, Why::new("released-already", sentence)).await);
+        }
         (Ok(granted), true) => (granted, destination::choose(desk.station()?, &desk.policy.release, folder, owner).await?),
         (Err(_), true) => {
             let sentence = format!("{reviewer} approved hold {} already; another reviewer is needed", record.hold);
@@ -169,6 +176,33 @@ pub async fn approve(wanted: &Approve) -> anyhow::Result<u8> {
     let as_json = by.state.json;
     let again = Again { record: record.clone(), exception: granted, password, release_to: destination.release_to };
     go_through(&desk, &admitted, again, as_json).await
+}
+
+/// Whether these approvals have been used: a session over this hold released something after the last of them.
+fn already_released(desk: &Desk, record: &HoldRecord, case: &Case) -> anyhow::Result<bool> {
+    let last = case.reviews.iter().filter_map(|filed| Some(filed.statement.as_ref()?.at.clone())).max().unwrap_or_default();
+    let of_event = |event: &str| Filter { event: Some(event.to_owned()), ..Filter::default() };
+    let mut used = Vec::new();
+    for shown in audit::show(&desk.paths.root, of_event(events::HOLD_REPROCESSED))? {
+        let shown = shown?;
+        // Times are of one spelling up to the second. One whose names were erased cannot be asked, and counts.
+        let later = shown.time.get(..19) >= last.get(..19);
+        let this = match &shown.payload {
+            ShownPayload::Opened(payload) | ShownPayload::Clear(payload) => {
+                payload["hold"] == record.hold.as_str() && payload["outcome"] == "released"
+            }
+            _ => true,
+        };
+        if later && this {
+            used.extend(shown.session);
+        }
+    }
+    // A session that was voided has released nothing.
+    for shown in audit::show(&desk.paths.root, of_event(events::SESSION_VOIDED))? {
+        let voided = shown?.session;
+        used.retain(|session| Some(session) != voided.as_ref());
+    }
+    Ok(!used.is_empty())
 }
 
 /// The approval is filed, and others are needed.

@@ -26,8 +26,10 @@ pub async fn export(wanted: &Export) -> anyhow::Result<u8> {
     let unusable = |error: std::io::Error| ConfigurationError(format!("{} cannot be written: {error}", wanted.to.display()));
     let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&wanted.to).map_err(unusable)?;
     // Before anything leaves: a sample that is out and not on record would be worse than the other way round.
-    let payload = json!({ "hold": record.hold, "sha256": record.sha256, "to": escape_text(&wanted.to.to_string_lossy()) });
-    desk.record(&reviewer, desk.session_of(&record), events::HOLD_EXPORTED, payload).await?;
+    let session = desk.session_of(&record);
+    let to = session.map(|_| escape_text(&wanted.to.to_string_lossy()));
+    let payload = json!({ "hold": record.hold, "sha256": record.sha256, "to": to });
+    desk.record(&reviewer, session, events::HOLD_EXPORTED, payload).await?;
     let mut original = Quarantine::original(&desk.quarantine(), &record, &identity)?;
     let packed = pipeline::pack_hold(desk.station()?, &record, &mut original, &mut out).await.map_err(anyhow::Error::from);
     if let Err(error) = packed.and_then(|()| out.sync_all().context("the sample cannot be written")) {
