@@ -9,7 +9,7 @@ use serde_json::Value;
 use spool::Quarantine;
 use std::fs;
 use std::path::Path;
-use testkit::pdf_with_attachment;
+use testkit::pdf::pdf_with_attachment;
 
 /// Held as suspicious: a script is attached.
 fn suspicious() -> Vec<u8> {
