@@ -2,7 +2,7 @@
 //!
 //! Exit status: 0 the session reconciled and nothing was withheld; 10 it reconciled and something was withheld; 2 usage or
 //! configuration; 3 station fault, nothing unverified was released; 4 the device policy refuses the device; 5 a
-//! person's request is refused, and that is on record. `audit verify`, `verify-release`, `rules test` and
+//! person's request is refused, and that is on record; 6 a release waits for its target. `audit verify`, `verify-release`, `rules test` and
 //! `doctor` end with 1 when what they check does not hold.
 
 mod cli;
